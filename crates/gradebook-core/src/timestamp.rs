@@ -1,0 +1,81 @@
+//! When a score was received.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// The latest time that is kept, in milliseconds: 2^44 − 1, in the year 2527.
+pub const TIMESTAMP_MS_MAX: u64 = (1 << 44) - 1;
+
+/// An instant, in milliseconds since 1970-01-01T00:00:00Z: 0 to [`TIMESTAMP_MS_MAX`].
+///
+/// Written as RFC 3339 in UTC with three decimals: `2026-11-22T10:15:30.123Z`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+/// Why a text is not an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an instant is RFC 3339, such as 2026-11-22T10:15:30.123Z, and not before 1970")]
+pub struct TimestampError;
+
+impl Timestamp {
+    /// The instant `ms` milliseconds after the epoch; later than [`TIMESTAMP_MS_MAX`] is that.
+    #[must_use]
+    pub fn from_ms(ms: u64) -> Self {
+        Self(ms.min(TIMESTAMP_MS_MAX))
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub fn as_ms(self) -> u64 {
+        self.0
+    }
+
+    /// Reads RFC 3339 with any offset; what is finer than a millisecond is cut off.
+    ///
+    /// # Errors
+    /// Another form, or an instant before 1970.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        let instant: jiff::Timestamp = text.parse().map_err(|_| TimestampError)?;
+        u64::try_from(instant.as_millisecond()).map(Self::from_ms).map_err(|_| TimestampError)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = i64::try_from(self.0).expect("invariant: at most 2^44 - 1");
+        let instant = jiff::Timestamp::from_millisecond(ms).expect("invariant: within year 9999");
+        write!(formatter, "{instant:.3}")
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_milliseconds_and_z() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_795_342_530_123, "2026-11-22T10:15:30.123Z"),
+            (TIMESTAMP_MS_MAX, "2527-06-23T06:20:44.415Z"),
+        ] {
+            assert_eq!(Timestamp::from_ms(ms).to_string(), text);
+            assert_eq!(Timestamp::parse(text), Ok(Timestamp::from_ms(ms)));
+        }
+    }
+
+    #[test]
+    fn other_offsets_are_read_and_other_forms_are_not() {
+        assert_eq!(Timestamp::parse("1970-01-01T02:00:01+02:00").map(Timestamp::as_ms), Ok(1000));
+        for text in ["", "yesterday", "2026-11-22", "1969-12-31T23:59:59Z", "1795342530"] {
+            assert_eq!(Timestamp::parse(text), Err(TimestampError), "{text}");
+        }
+    }
+}
