@@ -1,0 +1,153 @@
+//! The composition root: the only place that knows every part and spawns tasks.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use gradebook_core::Gradebook;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::book::SharedBook;
+use crate::cli::{BookArgs, ServeArgs};
+use crate::config::{FeedSettings, JournalUrl};
+use crate::feed::{self, FeedContext};
+use crate::http;
+use crate::hub::Hub;
+use crate::journal::{Journal, MemoryJournal};
+use crate::poster::Poster;
+use crate::reader::Reader;
+use crate::rejections::Rejections;
+use crate::status::{FeedStatus, Status};
+use crate::writer::{INBOX_DELIVERIES_MAX, Writer};
+
+/// The tasks of the process, each with a name. One that ends before the shutdown is a failure.
+struct Tasks {
+    set: JoinSet<(&'static str, anyhow::Result<()>)>,
+    shutdown: CancellationToken,
+}
+
+impl Tasks {
+    fn new(shutdown: CancellationToken) -> Self {
+        Self { set: JoinSet::new(), shutdown }
+    }
+
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.set.spawn(async move { (name, task.await) });
+    }
+
+    fn spawn_blocking(
+        &mut self,
+        name: &'static str,
+        task: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) {
+        self.set.spawn_blocking(move || (name, task()));
+    }
+
+    /// Waits for all of them. The first to fail makes the process unready and ends the others.
+    async fn join(mut self, status: &Status) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        while let Some(ended) = self.set.join_next().await {
+            let failure = match ended {
+                Ok((_, Ok(()))) => continue,
+                Ok((name, Err(error))) => error.context(format!("{name} failed")),
+                Err(error) => anyhow::Error::new(error).context("a task panicked"),
+            };
+            tracing::error!(error = format!("{failure:#}"), "a part of the service has failed");
+            status.task_failed();
+            self.shutdown.cancel();
+            outcome = outcome.and(Err(failure));
+        }
+        outcome
+    }
+}
+
+/// Runs everything in one process until `shutdown`.
+///
+/// # Errors
+/// When a part fails: the reason, with what it was doing.
+pub async fn serve(args: &ServeArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let listener = bind(args).await?;
+    let journal = open_journal(&args.book)?;
+    let feeds = args.feed.settings();
+    let feed_status = feeds.iter().map(|feed| FeedStatus::new(feed.url.name())).collect();
+    let status = Arc::new(Status::new(journal.kind(), feed_status));
+    let hub = Arc::new(Hub::default());
+    let rejections = Arc::new(Rejections::default());
+    let identity = journal.identity();
+    let book = Gradebook::new(args.book.scoring_policy, identity.key);
+    let book = Arc::new(SharedBook::new(book));
+    let (commands, inbox) = mpsc::channel(INBOX_DELIVERIES_MAX);
+    let reader = Reader::new(
+        Arc::clone(&book),
+        Arc::clone(&hub),
+        Arc::clone(&status),
+        Arc::clone(&rejections),
+        identity,
+        commands.clone(),
+    );
+
+    let mut tasks = Tasks::new(shutdown.clone());
+    let (checkpoints, replayed) = oneshot::channel();
+    let names: Vec<Arc<str>> = feeds.iter().map(|feed| feed.url.name()).collect();
+    let mut writer = Writer::new(journal, Arc::clone(&status), shutdown.clone());
+    let poster = Poster::new(book, hub);
+    tasks.spawn_blocking("the writer", move || {
+        writer.replay(&poster)?;
+        let found: Result<Vec<_>, _> = names.iter().map(|name| writer.checkpoint(name)).collect();
+        // Nobody waits for the checkpoints any more when the process is already ending.
+        checkpoints.send(found?).ok();
+        Ok(writer.run(inbox, &poster)?)
+    });
+    let context = FeedContext {
+        index: 0,
+        status: Arc::clone(&status),
+        rejections,
+        writer: commands,
+        shutdown: shutdown.clone(),
+    };
+    tasks.spawn("the feeds", run_feeds(feeds, context, replayed));
+    tasks.spawn("the HTTP server", http::serve(listener, reader, shutdown));
+    tasks.join(&status).await
+}
+
+/// Runs all feeds once the book is rebuilt and it is known how far each had been read.
+async fn run_feeds(
+    feeds: Vec<FeedSettings>,
+    context: FeedContext,
+    checkpoints: oneshot::Receiver<Vec<Option<Arc<str>>>>,
+) -> anyhow::Result<()> {
+    let Ok(checkpoints) = checkpoints.await else { return Ok(()) };
+    let mut set = JoinSet::new();
+    for (index, (settings, last_event_id)) in feeds.into_iter().zip(checkpoints).enumerate() {
+        let context = FeedContext { index, ..context.clone() };
+        set.spawn(feed::run(Arc::new(settings), context, last_event_id));
+    }
+    // The writer ends when nobody can send to it any more.
+    drop(context);
+    while let Some(ended) = set.join_next().await {
+        ended.context("a feed panicked")?;
+    }
+    Ok(())
+}
+
+async fn bind(args: &ServeArgs) -> anyhow::Result<TcpListener> {
+    let address = args.listen.listen;
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+fn open_journal(args: &BookArgs) -> anyhow::Result<Box<dyn Journal>> {
+    match &args.journal {
+        JournalUrl::Memory => {
+            tracing::warn!("scores are kept in memory only, and are gone when this process ends");
+            Ok(Box::new(MemoryJournal::new()))
+        }
+        JournalUrl::Sqlite(path) => anyhow::bail!("no SQLite journal yet: {}", path.display()),
+        JournalUrl::Redis(url) => anyhow::bail!("no Redis journal yet: {url}"),
+    }
+}

@@ -1,0 +1,17 @@
+//! Where to listen.
+
+use std::net::SocketAddr;
+
+/// Flags about the HTTP server.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "HTTP")]
+pub struct ListenArgs {
+    /// Address and port to serve on; port 0 takes a free one
+    #[arg(
+        long,
+        env = "GRADEBOOK_LISTEN",
+        default_value = "127.0.0.1:5000",
+        value_name = "ADDRESS:PORT"
+    )]
+    pub listen: SocketAddr,
+}

@@ -1,0 +1,16 @@
+//! The service: feed → journal → gradebook → http. The arithmetic is in `gradebook-core`.
+
+pub mod app;
+pub mod book;
+pub mod cli;
+pub mod config;
+pub mod feed;
+pub mod http;
+pub mod hub;
+pub mod journal;
+pub mod poster;
+pub mod reader;
+pub mod rejections;
+pub mod status;
+pub mod telemetry;
+pub mod writer;

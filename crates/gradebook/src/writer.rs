@@ -1,0 +1,253 @@
+//! Appends what the feeds deliver to the journal, and hands on to the poster what the journal has.
+
+use std::sync::{Arc, mpsc as sync_mpsc};
+use std::time::Duration;
+
+use gradebook_core::feed_format::FeedScore;
+use gradebook_core::{Entry, Position, StudentId, Timestamp};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::journal::{BATCH_ENTRIES_MAX, Checkpoint, Journal, JournalError};
+use crate::poster::Poster;
+use crate::status::Status;
+
+/// Deliveries that wait for the writer. When it is full the feeds stop reading their sockets.
+pub const INBOX_DELIVERIES_MAX: usize = 64;
+
+/// Scores in one delivery, at most: what a feed has decoded from one read of its socket.
+pub const DELIVERY_SCORES_MAX: usize = 1_000;
+
+/// Appended batches that wait to be posted.
+const POSTING_BATCHES_MAX: usize = 4;
+
+/// Waits between two tries while the journal is unavailable: the first, and the longest.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Keep these scores.
+    Deliver(Delivery),
+    /// Erase a student.
+    Erase(EraseRequest),
+}
+
+/// Scores from one feed, in order.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The name of the feed.
+    pub feed: Arc<str>,
+    /// When they were received.
+    pub received: Timestamp,
+    /// At most [`DELIVERY_SCORES_MAX`].
+    pub scores: Vec<FeedScore>,
+    /// The feed's last event id after them, when the feed sends ids.
+    pub last_event_id: Option<Arc<str>>,
+}
+
+/// Somebody with the right to do so wants a student forgotten.
+#[derive(Debug)]
+pub struct EraseRequest {
+    /// Whom.
+    pub student: StudentId,
+    /// Whether later scores are to be dropped as well.
+    pub suppress: bool,
+    /// Answered when the erasure is in the journal and posted.
+    pub done: oneshot::Sender<Position>,
+}
+
+/// A batch that the journal has, on its way to the book.
+struct Appended {
+    entries: Vec<(Position, Entry)>,
+    erased: Option<(oneshot::Sender<Position>, Position)>,
+}
+
+/// The one who writes. Runs on a thread of its own, since journals block.
+pub struct Writer {
+    journal: Box<dyn Journal>,
+    last: Position,
+    last_received: Timestamp,
+    status: Arc<Status>,
+    shutdown: CancellationToken,
+}
+
+/// Why the writer ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum WriterError {
+    /// The journal cannot be used any more.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The posting thread has ended.
+    #[error("the posting thread has ended")]
+    PosterGone,
+}
+
+impl Writer {
+    /// Writes to `journal`, which nobody else in this process touches.
+    #[must_use]
+    pub fn new(
+        journal: Box<dyn Journal>,
+        status: Arc<Status>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            journal,
+            last: Position::START,
+            last_received: Timestamp::default(),
+            status,
+            shutdown,
+        }
+    }
+
+    /// Posts everything that the journal holds. Blocks.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn replay(&mut self, poster: &Poster) -> Result<(), WriterError> {
+        let total = self.journal.last()?;
+        self.status.replay_started(total);
+        while !self.shutdown.is_cancelled() {
+            let entries = self.journal.read(self.last, BATCH_ENTRIES_MAX)?;
+            let Some((last, _)) = entries.last() else { break };
+            self.last = *last;
+            for (_, entry) in &entries {
+                if let Entry::Scored { received, .. } = entry {
+                    self.last_received = self.last_received.max(*received);
+                }
+            }
+            poster.post(&entries);
+            self.status.replayed(self.last);
+        }
+        self.last = self.journal.last()?;
+        self.status.replay_finished(self.last);
+        Ok(())
+    }
+
+    /// How far `feed` has been read.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn checkpoint(&mut self, feed: &str) -> Result<Option<Arc<str>>, WriterError> {
+        Ok(self.journal.checkpoint(feed)?)
+    }
+
+    /// Keeps what comes until `inbox` closes. Blocks; must run within a tokio runtime's blocking
+    /// thread.
+    ///
+    /// While one batch is being posted the next is being appended, and while that goes on the
+    /// inbox gathers the one after: the slower the journal, the larger its batches.
+    ///
+    /// # Errors
+    /// When the journal cannot be used any more, or posting has ended.
+    pub fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Command>,
+        poster: &Poster,
+    ) -> Result<(), WriterError> {
+        std::thread::scope(|scope| {
+            let (appended, batches) = sync_mpsc::sync_channel::<Appended>(POSTING_BATCHES_MAX);
+            scope.spawn(move || {
+                for batch in batches {
+                    poster.post(&batch.entries);
+                    if let Some((done, position)) = batch.erased {
+                        // The one who asked may have gone away; the erasure stands all the same.
+                        done.send(position).ok();
+                    }
+                }
+            });
+            while let Some(command) = inbox.blocking_recv() {
+                let mut next = Some(command);
+                while let Some(command) = next.take() {
+                    let batch = match command {
+                        Command::Deliver(delivery) => self.keep(delivery, &mut inbox, &mut next)?,
+                        Command::Erase(request) => self.erase(request)?,
+                    };
+                    appended.send(batch).map_err(|_| WriterError::PosterGone)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Appends `delivery` and whatever else has gathered in `inbox`, up to a batch. A command that
+    /// is no delivery ends the batch and is left in `next`.
+    fn keep(
+        &mut self,
+        delivery: Delivery,
+        inbox: &mut mpsc::Receiver<Command>,
+        next: &mut Option<Command>,
+    ) -> Result<Appended, WriterError> {
+        let mut entries = Vec::with_capacity(DELIVERY_SCORES_MAX);
+        let mut checkpoints: Vec<Checkpoint> = Vec::new();
+        let mut delivery = Some(delivery);
+        while let Some(Delivery { feed, received, scores, last_event_id }) = delivery.take() {
+            // A clock that was set back must not make received times decrease along the journal.
+            self.last_received = self.last_received.max(received);
+            let received = self.last_received;
+            entries.extend(scores.into_iter().map(|FeedScore { student, exam, score }| {
+                Entry::Scored { student, exam, score, received }
+            }));
+            if let Some(last_event_id) = last_event_id {
+                checkpoints.retain(|checkpoint| checkpoint.feed != feed);
+                checkpoints.push(Checkpoint { feed, last_event_id });
+            }
+            if entries.len() + DELIVERY_SCORES_MAX <= BATCH_ENTRIES_MAX {
+                match inbox.try_recv() {
+                    Ok(Command::Deliver(more)) => delivery = Some(more),
+                    Ok(other) => *next = Some(other),
+                    Err(_) => {}
+                }
+            }
+        }
+        let before = self.last;
+        self.last = self.persist(|journal| journal.append(before, &entries, &checkpoints))?;
+        metrics::counter!("gradebook_journal_entries_total").increment(entries.len() as u64);
+        let positions = (1..).map(|ahead| before.plus(ahead));
+        Ok(Appended { entries: positions.zip(entries).collect(), erased: None })
+    }
+
+    fn erase(&mut self, request: EraseRequest) -> Result<Appended, WriterError> {
+        let EraseRequest { student, suppress, done } = request;
+        let before = self.last;
+        self.last = self.persist(|journal| journal.erase(before, &student, suppress))?;
+        let student = self.journal.identity().key.pseudonym(&student);
+        let entries = vec![(self.last, Entry::Erased { student, suppress })];
+        Ok(Appended { entries, erased: Some((done, self.last)) })
+    }
+
+    /// Tries until the journal has it: nothing is dropped, and nothing unsaved becomes visible.
+    /// Meanwhile the inbox fills, and the feeds are held back.
+    fn persist(
+        &mut self,
+        mut attempt: impl FnMut(&mut dyn Journal) -> Result<Position, JournalError>,
+    ) -> Result<Position, WriterError> {
+        let mut wait = RETRY_FIRST;
+        loop {
+            match attempt(self.journal.as_mut()) {
+                Ok(last) => {
+                    self.status.journal_written(last);
+                    return Ok(last);
+                }
+                Err(JournalError::Unavailable(cause)) => {
+                    metrics::counter!("gradebook_journal_unavailable_total").increment(1);
+                    tracing::error!(error = %cause, retry_ms = wait.as_millis() as u64,
+                        "the journal is unavailable, feeds are held back");
+                    self.status.journal_unavailable(cause.to_string());
+                    if self.cancelled_within(wait) {
+                        return Err(JournalError::Unavailable(cause).into());
+                    }
+                    wait = (wait * 2).min(RETRY_LONGEST);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn cancelled_within(&self, wait: Duration) -> bool {
+        let cancelled = self.shutdown.cancelled();
+        Handle::current().block_on(tokio::time::timeout(wait, cancelled)).is_ok()
+    }
+}
