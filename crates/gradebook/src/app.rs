@@ -1,5 +1,7 @@
 //! The composition root: the only place that knows every part and spawns tasks.
 
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,8 +12,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::book::SharedBook;
-use crate::cli::{BookArgs, ServeArgs};
-use crate::config::{FeedSettings, JournalUrl};
+use crate::cli::{BookArgs, DemoArgs, ServeArgs};
+use crate::config::{BadSetting, FeedSettings, JournalUrl, SimulateArgs};
+use crate::demo;
 use crate::feed::{self, FeedContext};
 use crate::http;
 use crate::hub::Hub;
@@ -19,6 +22,7 @@ use crate::journal::{Journal, MemoryJournal};
 use crate::poster::Poster;
 use crate::reader::Reader;
 use crate::rejections::Rejections;
+use crate::simulate;
 use crate::status::{FeedStatus, Status};
 use crate::writer::{INBOX_DELIVERIES_MAX, Writer};
 
@@ -72,7 +76,40 @@ impl Tasks {
 /// # Errors
 /// When a part fails: the reason, with what it was doing.
 pub async fn serve(args: &ServeArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let listener = bind(args).await?;
+    let listener = bind("--listen", args.listen.listen).await?;
+    serve_on(listener, args, Tasks::new(shutdown)).await
+}
+
+/// Runs a simulated feed until `shutdown`.
+///
+/// # Errors
+/// When the address cannot be used, or the listener fails.
+pub async fn simulate(args: &SimulateArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let listener = bind("--listen", args.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, "simulating a feed");
+    Ok(simulate::serve(listener, args.simulation.settings(), shutdown).await?)
+}
+
+/// Runs a simulated feed, and the service on it with everything in memory, until `shutdown`.
+///
+/// # Errors
+/// When the address cannot be used, or a part fails.
+pub async fn demo(args: &DemoArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let listener = bind("--listen", args.listen.listen).await?;
+    let simulated = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let feed = demo::feed_url(simulated.local_addr()?);
+    let serve = ServeArgs::in_memory(&feed, args.listen.clone());
+    let settings = args.simulation.settings();
+    demo::greet(listener.local_addr()?, &settings)?;
+    let mut tasks = Tasks::new(shutdown.clone());
+    tasks.spawn("the simulated feed", async move {
+        Ok(simulate::serve(simulated, settings, shutdown).await?)
+    });
+    serve_on(listener, &serve, tasks).await
+}
+
+async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> anyhow::Result<()> {
+    let shutdown = tasks.shutdown.clone();
     let journal = open_journal(&args.book)?;
     let feeds = args.feed.settings();
     let feed_status = feeds.iter().map(|feed| FeedStatus::new(feed.url.name())).collect();
@@ -92,7 +129,6 @@ pub async fn serve(args: &ServeArgs, shutdown: CancellationToken) -> anyhow::Res
         commands.clone(),
     );
 
-    let mut tasks = Tasks::new(shutdown.clone());
     let (checkpoints, replayed) = oneshot::channel();
     let names: Vec<Arc<str>> = feeds.iter().map(|feed| feed.url.name()).collect();
     let mut writer = Writer::new(journal, Arc::clone(&status), shutdown.clone());
@@ -136,9 +172,15 @@ async fn run_feeds(
     Ok(())
 }
 
-async fn bind(args: &ServeArgs) -> anyhow::Result<TcpListener> {
-    let address = args.listen.listen;
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, BadSetting> {
+    TcpListener::bind(address).await.map_err(|error| BadSetting {
+        setting: setting.to_owned(),
+        value: address.to_string(),
+        why: match error.kind() {
+            ErrorKind::AddrInUse => "is in use; take another port, or 0 for a free one".to_owned(),
+            _ => format!("cannot be listened on: {error}"),
+        },
+    })
 }
 
 fn open_journal(args: &BookArgs) -> anyhow::Result<Box<dyn Journal>> {

@@ -1,9 +1,9 @@
 //! The command line: one subcommand for each role.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
 use gradebook_core::ScoringPolicy;
 
-use crate::config::{FeedArgs, JournalUrl, ListenArgs};
+use crate::config::{FeedArgs, JournalUrl, ListenArgs, SimulateArgs, SimulationArgs};
 
 /// A live gradebook: exam scores from an event stream, kept, averaged exactly and served.
 #[derive(Debug, Parser)]
@@ -21,10 +21,12 @@ pub enum Command {
     Serve(ServeArgs),
     /// A simulated feed and the service on it, in memory: the thing to try first
     Demo(DemoArgs),
+    /// A feed that behaves like the original live-test-scores service, for trying things out
+    Simulate(SimulateArgs),
 }
 
 /// Flags of `serve`.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
     /// Flags about feeds.
     #[command(flatten)]
@@ -37,8 +39,21 @@ pub struct ServeArgs {
     pub book: BookArgs,
 }
 
+impl ServeArgs {
+    /// For `demo`: everything in memory and nothing from the environment, so that it runs anywhere.
+    #[must_use]
+    pub fn in_memory(feed: &str, listen: ListenArgs) -> Self {
+        let command = Self::augment_args(clap::Command::new("demo"))
+            .mut_args(|arg| arg.env(clap::builder::Resettable::Reset));
+        let flags = ["demo", "--journal", "memory:", "--feed", feed];
+        let matches = command.get_matches_from(flags);
+        let args = Self::from_arg_matches(&matches);
+        Self { listen, ..args.expect("invariant: demo's flags of serve are flags of serve") }
+    }
+}
+
 /// Flags about what is kept, and what counts.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Journal")]
 pub struct BookArgs {
     /// Where scores are kept: a file, `memory:`, or redis://…
@@ -61,9 +76,12 @@ pub struct BookArgs {
 }
 
 /// Flags of `demo`.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
     /// Flags about the HTTP server.
     #[command(flatten)]
     pub listen: ListenArgs,
+    /// Flags about the simulated scores.
+    #[command(flatten)]
+    pub simulation: SimulationArgs,
 }

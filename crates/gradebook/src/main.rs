@@ -1,41 +1,94 @@
 //! `gradebook`: a live gradebook in one binary.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::{Context, bail};
 use clap::Parser;
 use gradebook::cli::{Cli, Command};
+use gradebook::config::BadSetting;
 use gradebook::{app, telemetry};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// How long a shutdown may take: requests finish, and what was delivered is kept. Well below the
+/// 30 seconds that Kubernetes waits before it kills.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::start();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
+        Err(error) => match error.downcast_ref::<BadSetting>() {
+            Some(bad) => {
+                // Nothing can be done about a standard error that is closed.
+                writeln!(io::stderr(), "gradebook: {bad}").ok();
+                ExitCode::from(BadSetting::EXIT_CODE)
+            }
+            None => {
+                tracing::error!("{error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// Runs the command in a runtime of its own, which is not waited for afterwards: whatever has not
+/// ended by then has had [`SHUTDOWN_MAX`] to do so.
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(run_until_signal(&cli.command));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run_until_signal(command: &Command) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let shutdown = CancellationToken::new();
+    let work = work(command, shutdown.clone());
+    tokio::pin!(work);
+    tokio::select! {
+        outcome = &mut work => return outcome,
+        () = signals.next() => tracing::info!("ending; a second signal ends at once"),
+    }
+    shutdown.cancel();
+    tokio::select! {
+        outcome = &mut work => outcome,
+        () = signals.next() => bail!("a second signal came before everything had ended"),
+        () = tokio::time::sleep(SHUTDOWN_MAX) => {
+            bail!("not everything had ended after {} seconds", SHUTDOWN_MAX.as_secs())
         }
     }
 }
 
-#[tokio::main]
-async fn run(cli: &Cli) -> anyhow::Result<()> {
-    let shutdown = CancellationToken::new();
-    let stop = shutdown.clone();
-    let signals = async move {
-        tokio::signal::ctrl_c().await.ok();
-        stop.cancel();
-    };
-    let work = async {
-        match &cli.command {
-            Command::Serve(args) => app::serve(args, shutdown).await,
-            Command::Demo(_) => anyhow::bail!("no simulated feed yet"),
+async fn work(command: &Command, shutdown: CancellationToken) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => app::serve(args, shutdown).await,
+        Command::Demo(args) => app::demo(args, shutdown).await,
+        Command::Simulate(args) => app::simulate(args, shutdown).await,
+    }
+}
+
+/// The signals that ask a process to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::pin!(work);
-    tokio::select! {
-        outcome = &mut work => outcome,
-        () = signals => work.await,
     }
 }

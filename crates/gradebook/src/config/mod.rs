@@ -5,7 +5,11 @@
 mod feed;
 mod journal;
 mod listen;
+mod problem;
+mod simulate;
 
 pub use feed::{FeedArgs, FeedSettings, FeedUrl};
 pub use journal::JournalUrl;
 pub use listen::ListenArgs;
+pub use problem::BadSetting;
+pub use simulate::{SimulateArgs, SimulationArgs};

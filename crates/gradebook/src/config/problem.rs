@@ -1,0 +1,20 @@
+//! A setting that cannot be used.
+
+/// A setting that cannot be used: one line that names the setting, the value and what is accepted.
+///
+/// The process ends with [`BadSetting::EXIT_CODE`], where a failure while running ends it with 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {value} {why}")]
+pub struct BadSetting {
+    /// Where the value came from: `--listen`, `GRADEBOOK_LISTEN`, or `listen in gradebook.toml`.
+    pub setting: String,
+    /// The value, as it was given.
+    pub value: String,
+    /// What is wrong with it, and what would be accepted.
+    pub why: String,
+}
+
+impl BadSetting {
+    /// The exit code of a process that was started with a bad setting.
+    pub const EXIT_CODE: u8 = 2;
+}
