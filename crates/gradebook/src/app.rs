@@ -115,6 +115,7 @@ async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> 
     let feed_status = feeds.iter().map(|feed| FeedStatus::new(feed.url.name())).collect();
     let status = Arc::new(Status::new(journal.kind(), feed_status));
     let hub = Arc::new(Hub::default());
+    status.tell(&hub);
     let rejections = Arc::new(Rejections::default());
     let identity = journal.identity();
     let book = Gradebook::new(args.book.scoring_policy, identity.key);

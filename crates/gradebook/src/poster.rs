@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use gradebook_core::gradebook::Posted;
-use gradebook_core::{Entry, Position};
+use gradebook_core::gradebook::{Erasure, Posted};
+use gradebook_core::{Entry, Gradebook, Position};
 
 use crate::book::SharedBook;
-use crate::hub::{Hub, Notice};
+use crate::hub::{Erased, Hub, Notice};
 
 /// The last step of an entry's way: whatever the journal has, and only that, is posted here.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ impl Poster {
     /// Posts a batch that the journal has. When this returns, readers see it and subscribers have
     /// been told.
     pub fn post(&self, entries: &[(Position, Entry)]) {
+        let Some(&(last, _)) = entries.last() else { return };
         let mut notices = Vec::new();
         self.book.post_each(entries, |book, (position, entry)| {
             match (book.post(*position, entry), entry) {
@@ -33,15 +34,21 @@ impl Poster {
                         notices.extend(book.change(student, *exam).map(Notice::Changed));
                     }
                 }
-                (Posted::Erased(Some(erasure)), _) => {
-                    notices.push(Notice::Erased { position: *position, erasure });
+                (Posted::Erased(Some(erasure)), _) if self.hub.subscribers() > 0 => {
+                    notices.push(Notice::Erased(erased(book, *position, erasure)));
                 }
-                (Posted::Changed | Posted::Unchanged | Posted::Suppressed, _)
-                | (Posted::Erased(None), _) => {}
+                (
+                    Posted::Changed | Posted::Unchanged | Posted::Suppressed | Posted::Erased(_),
+                    _,
+                ) => {}
             }
         });
-        if !notices.is_empty() {
-            self.hub.publish(notices);
-        }
+        self.hub.publish(notices, last);
     }
+}
+
+fn erased(book: &Gradebook, position: Position, erasure: Erasure) -> Erased {
+    let Erasure { student, exams } = erasure;
+    let exams = exams.into_iter().map(|exam| (exam, book.exam(exam))).collect();
+    Erased { position, student, exams }
 }

@@ -1,10 +1,12 @@
 //! How the parts are: written by whoever does the work, read by `/feeds`, `/readyz` and metrics.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use gradebook_core::{Position, Timestamp};
 use parking_lot::Mutex;
+
+use crate::hub::Hub;
 
 /// The state of the whole process.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub struct FeedStatus {
     /// Connections that were made after the first.
     pub reconnects: AtomicU64,
     connection: Mutex<FeedConnection>,
+    /// Who is told when the state changes.
+    told: OnceLock<Arc<Hub>>,
 }
 
 /// What changes together when a feed connects, disconnects or delivers.
@@ -109,9 +113,17 @@ impl FeedStatus {
         self.connection.lock().clone()
     }
 
-    /// Changes what is known of the connection.
+    /// Changes what is known of the connection, and tells the hub when the state is another one.
     pub fn update(&self, change: impl FnOnce(&mut FeedConnection)) {
-        change(&mut self.connection.lock());
+        let (before, after) = {
+            let mut connection = self.connection.lock();
+            let before = connection.state;
+            change(&mut connection);
+            (before, connection.state)
+        };
+        if let Some(hub) = self.told.get().filter(|_| before != after) {
+            hub.feed_changed(&self.name, after);
+        }
     }
 }
 
@@ -124,6 +136,15 @@ impl Status {
             ..JournalStatus::default()
         });
         Self { feeds, journal_kind, journal, failed: AtomicBool::new(false) }
+    }
+
+    /// Tells `hub` what each feed is doing, now and whenever that changes. Later calls do nothing.
+    pub fn tell(&self, hub: &Arc<Hub>) {
+        for feed in &self.feeds {
+            if feed.told.set(Arc::clone(hub)).is_ok() {
+                hub.feed_changed(&feed.name, feed.connection().state);
+            }
+        }
     }
 
     /// The engine of the journal.
