@@ -68,7 +68,7 @@ pub fn average(sum: Sum, count: u32) -> f64 {
     let dividend = sum.0 << scaled_by;
     let divisor = u128::from(count);
     let quotient = dividend / divisor;
-    let sticky = u128::from(dividend % divisor != 0);
+    let sticky = u128::from(!dividend.is_multiple_of(divisor));
     let drop = (128 - quotient.leading_zeros()) - (MANTISSA_BITS + 1);
     // `drop` is at least 43, so the lowest bit is free to say "and a little more".
     let mantissa = shift_right_rounded(quotient | sticky, drop);
@@ -76,6 +76,18 @@ pub fn average(sum: Sum, count: u32) -> f64 {
     // A mantissa that rounded up to 2^53 carries into the exponent field by itself.
     let biased = exponent + EXPONENT_BIAS + MANTISSA_BITS as i32;
     f64::from_bits(((biased as u64 - 1) << MANTISSA_BITS) + mantissa as u64)
+}
+
+/// False only where the [`average`] is certainly not within the doubles with these bits: a far
+/// cheaper answer than working it out.
+pub(crate) fn may_average_within(sum: Sum, count: usize, least: u64, greatest: u64) -> bool {
+    // An average is off by less than one unit in its last place, and a fixed point by less than one
+    // unit; so the bounds are taken that much wider. What is not a score bounds nothing.
+    let times_count = |units: u128| units.saturating_mul(count as u128);
+    let low = Score::from_bits(least.saturating_sub(1));
+    let high = Score::from_bits(greatest.saturating_add(1));
+    low.is_none_or(|low| sum.0 >= times_count(fixed_point(low).saturating_sub(1)))
+        && high.is_none_or(|high| sum.0 <= times_count(fixed_point(high) + 1))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::Score;
 /// Which score counts when a student has more than one for an exam.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "the words of the API: keep_latest and so on")]
 pub enum ScoringPolicy {
     /// The last one delivered: a correction is simply sent again.
     #[default]

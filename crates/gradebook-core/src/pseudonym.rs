@@ -28,6 +28,14 @@ impl PseudonymKey {
     }
 }
 
+impl Pseudonym {
+    /// The first half: already as good a hash as any.
+    pub(crate) fn hash(self) -> u64 {
+        let [hash, _] = *self.0.as_chunks::<8>().0 else { unreachable!("sixteen bytes") };
+        u64::from_le_bytes(hash)
+    }
+}
+
 impl fmt::Debug for PseudonymKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("PseudonymKey(..)")

@@ -1,14 +1,33 @@
 //! The view that is posted from the journal and answers every read.
+//!
+//! Each result is kept once, in the [`Chronicle`], and found from three sides: from its student
+//! (sorted by exam), from its exam (sorted by student), and by the position of its last change.
 
+mod chronicle;
+mod erase;
+mod exams;
+mod labels;
+mod listing;
+mod lists;
 mod query;
+mod record;
+mod results;
+mod selection;
+mod sorted_blocks;
+mod students;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use hashbrown::HashTable;
 
 pub use query::{
     Aggregate, Anchor, ExamItem, ListKey, ListQuery, Page, ResultItem, ResultKey, ResultQuery,
     Sort, StudentItem,
 };
 
+use self::chronicle::{Chronicle, Moment};
+use self::exams::{Exam, Exams, Sat};
+use self::record::{ExamIndex, Record, Slot, Stamp, StudentIndex};
+use self::sorted_blocks::Place;
+use self::students::{Student, Students};
 use crate::statistics::Statistics;
 use crate::{
     Entry, ExamNumber, Position, Pseudonym, PseudonymKey, Score, ScoringPolicy, StudentId, Sum,
@@ -23,21 +42,19 @@ pub const EXAMINED_MAX: usize = 1_000_000;
 #[derive(Clone, Debug)]
 pub struct Gradebook {
     policy: ScoringPolicy,
-    key: PseudonymKey,
     position: Position,
     revision: Position,
     last_erasure: Position,
-    students: BTreeMap<StudentId, BTreeMap<ExamNumber, Kept>>,
-    exams: BTreeMap<ExamNumber, BTreeSet<StudentId>>,
-    suppressed: HashSet<Pseudonym>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    score: Score,
-    received: Timestamp,
-    attempts: u8,
-    position: Position,
+    last_received: Timestamp,
+    /// Whether no entry was ever received before the one ahead of it, as the writer promises. Then
+    /// the order of positions is that of times as well.
+    in_time_order: bool,
+    examined_max: usize,
+    result_count: usize,
+    chronicle: Chronicle,
+    students: Students,
+    exams: Exams,
+    suppressed: HashTable<Pseudonym>,
 }
 
 /// What posting an entry did.
@@ -77,19 +94,36 @@ impl Gradebook {
     /// An empty book.
     #[must_use]
     pub fn new(policy: ScoringPolicy, key: PseudonymKey) -> Self {
+        Self::examining_at_most(policy, key, EXAMINED_MAX)
+    }
+
+    /// An empty book with a bound of its own in the place of [`EXAMINED_MAX`].
+    #[must_use]
+    pub fn examining_at_most(
+        policy: ScoringPolicy,
+        key: PseudonymKey,
+        examined_max: usize,
+    ) -> Self {
         Self {
             policy,
-            key,
             position: Position::START,
             revision: Position::START,
             last_erasure: Position::START,
-            students: BTreeMap::new(),
-            exams: BTreeMap::new(),
-            suppressed: HashSet::new(),
+            last_received: Timestamp::default(),
+            in_time_order: true,
+            examined_max,
+            result_count: 0,
+            chronicle: Chronicle::default(),
+            students: Students::new(key),
+            exams: Exams::new(key),
+            suppressed: HashTable::new(),
         }
     }
 
     /// Posts the entry at `position`, which must be after every position posted before.
+    ///
+    /// # Panics
+    /// Where it is not.
     pub fn post(&mut self, position: Position, entry: &Entry) -> Posted {
         assert!(position > self.position, "invariant: entries are posted in order");
         self.position = position;
@@ -98,14 +132,7 @@ impl Gradebook {
                 self.post_score(position, student, *exam, *score, *received)
             }
             Entry::Erased { student, suppress } => {
-                if *suppress {
-                    self.suppressed.insert(*student);
-                }
-                self.revision = position;
-                self.last_erasure = position;
-                let found = self.students.keys().find(|id| self.key.pseudonym(id) == *student);
-                let found = found.cloned();
-                Posted::Erased(found.map(|student| self.remove(student)))
+                Posted::Erased(self.erase(position, *student, *suppress))
             }
         }
     }
@@ -118,32 +145,71 @@ impl Gradebook {
         score: Score,
         received: Timestamp,
     ) -> Posted {
-        if !self.suppressed.is_empty() && self.suppressed.contains(&self.key.pseudonym(student)) {
+        self.in_time_order &= received >= self.last_received;
+        self.last_received = received;
+        let pseudonym = self.students.pseudonym(student);
+        if self.is_suppressed(pseudonym) {
             return Posted::Suppressed;
         }
-        let results = self.students.entry(student.clone()).or_default();
-        let counted = results.get(&exam);
-        if counted.is_some_and(|counted| !self.policy.replaces(counted.score, score)) {
-            return Posted::Unchanged;
+        let student = self.students.intern(student, pseudonym);
+        let exam = self.exams.intern(exam);
+        match self.find_in_exam(exam, student) {
+            Ok(slot) => {
+                let counted = self.chronicle.get(slot);
+                if !self.policy.replaces(counted.score(), score) {
+                    return Posted::Unchanged;
+                }
+                let attempts = counted.stamp.attempts().saturating_add(1);
+                let stamp = Stamp::new(position, received, attempts);
+                self.chronicle.change(slot, counted.with(score, stamp));
+                self.students.get_mut(student).sum.subtract(counted.score());
+                self.exams.get_mut(exam).sum.subtract(counted.score());
+            }
+            Err(place) => {
+                let stamp = Stamp::new(position, received, 1);
+                let slot = self.chronicle.add(Record::new(score, student, exam, stamp));
+                self.exams.get_mut(exam).results.insert(place, Sat { student, slot });
+                self.insert_in_student(student, exam, slot);
+                self.result_count += 1;
+            }
         }
-        let attempts = counted.map_or(1, |counted| counted.attempts.saturating_add(1));
-        results.insert(exam, Kept { score, received, attempts, position });
-        self.exams.entry(exam).or_default().insert(student.clone());
+        let stamp = Stamp::new(position, received, 0);
+        let held = self.students.get_mut(student);
+        held.sum.add(score);
+        held.last = stamp;
+        let held = self.exams.get_mut(exam);
+        held.sum.add(score);
+        held.last = stamp;
         self.revision = position;
         Posted::Changed
     }
 
-    fn remove(&mut self, student: StudentId) -> Erasure {
-        let results = self.students.remove(&student).unwrap_or_default();
-        let exams: Vec<ExamNumber> = results.into_keys().collect();
-        for exam in &exams {
-            let Some(students) = self.exams.get_mut(exam) else { continue };
-            students.remove(&student);
-            if students.is_empty() {
-                self.exams.remove(exam);
-            }
+    /// The slot of `student` in `exam`, or the place where it would be listed.
+    fn find_in_exam(&self, exam: ExamIndex, student: StudentIndex) -> Result<Slot, Place> {
+        let results = &self.exams.get(exam).results;
+        let label = self.students.label(student);
+        let place = results.partition_point(|sat| self.students.label(sat.student) < label);
+        match results.at(place) {
+            Some(sat) if sat.student == student => Ok(sat.slot),
+            _ => Err(place),
         }
-        Erasure { student, exams }
+    }
+
+    fn insert_in_student(&mut self, student: StudentIndex, exam: ExamIndex, slot: Slot) {
+        let number = self.exams.number(exam);
+        let held = self.students.get(student);
+        if held.results.is_empty() || self.exams.number(held.last_exam) < number {
+            let held = self.students.get_mut(student);
+            held.results.push(slot);
+            held.last_exam = exam;
+        } else {
+            let place = held.results.partition_point(|slot| self.exam_of(slot) < number);
+            self.students.get_mut(student).results.insert(place, slot);
+        }
+    }
+
+    fn exam_of(&self, slot: Slot) -> ExamNumber {
+        self.exams.number(self.chronicle.get(slot).exam())
     }
 
     /// The policy it was made with.
@@ -185,198 +251,83 @@ impl Gradebook {
     /// How many results there are.
     #[must_use]
     pub fn result_count(&self) -> usize {
-        self.students.values().map(BTreeMap::len).sum()
+        self.result_count
     }
 
     /// How this student did; `None` when nothing is held of them.
     #[must_use]
     pub fn student(&self, student: &StudentId) -> Option<Aggregate> {
-        self.students.get(student).map(|results| self.aggregate(results.values().copied()))
+        Some(self.student_aggregate(self.students.get(self.students.find(student)?)))
     }
 
     /// How this exam went; `None` when nothing is held of it.
     #[must_use]
     pub fn exam(&self, exam: ExamNumber) -> Option<Aggregate> {
-        let students = self.exams.get(&exam)?;
-        Some(self.aggregate(students.iter().map(|student| self.students[student][&exam])))
+        Some(self.exam_aggregate(self.exams.get(self.exams.find(exam)?)))
     }
 
     /// One student's result in one exam.
     #[must_use]
     pub fn result(&self, student: &StudentId, exam: ExamNumber) -> Option<ResultItem> {
-        self.students.get(student)?.get(&exam).map(|kept| item(student, exam, *kept))
+        let slot = self.find_in_exam(self.exams.find(exam)?, self.students.find(student)?).ok()?;
+        Some(self.item(self.chronicle.get(slot)))
     }
 
     /// The result of `student` in `exam` as a change: with both aggregates beside it.
     #[must_use]
     pub fn change(&self, student: &StudentId, exam: ExamNumber) -> Option<Change> {
+        let (student, exam) = (self.students.find(student)?, self.exams.find(exam)?);
+        let slot = self.find_in_exam(exam, student).ok()?;
         Some(Change {
-            result: self.result(student, exam)?,
-            student: self.student(student)?,
-            exam: self.exam(exam)?,
+            result: self.item(self.chronicle.get(slot)),
+            student: self.student_aggregate(self.students.get(student)),
+            exam: self.exam_aggregate(self.exams.get(exam)),
         })
     }
 
     /// The distribution of this student's scores.
     #[must_use]
     pub fn student_statistics(&self, student: &StudentId) -> Option<Statistics> {
-        let results = self.students.get(student)?;
-        Some(Statistics::of(results.values().map(|kept| kept.score).collect()))
+        let results = &self.students.get(self.students.find(student)?).results;
+        Some(Statistics::of(results.iter().map(|slot| self.chronicle.get(slot).score()).collect()))
     }
 
     /// The distribution of this exam's scores.
     #[must_use]
     pub fn exam_statistics(&self, exam: ExamNumber) -> Option<Statistics> {
-        let students = self.exams.get(&exam)?;
-        Some(Statistics::of(students.iter().map(|id| self.students[id][&exam].score).collect()))
+        let results = &self.exams.get(self.exams.find(exam)?).results;
+        Some(Statistics::of(
+            results.iter().map(|sat| self.chronicle.get(sat.slot).score()).collect(),
+        ))
     }
 
-    /// A page of the students.
-    #[must_use]
-    pub fn students(&self, query: &ListQuery<StudentId>) -> Page<StudentItem, StudentId> {
-        let contains = query.contains.as_ref().map(|text| text.to_lowercase());
-        let items = self
-            .students
-            .iter()
-            .filter(|(id, _)| query.students.is_empty() || query.students.contains(id))
-            .filter(|(_, results)| {
-                query.exams.is_empty() || query.exams.iter().any(|exam| results.contains_key(exam))
-            })
-            .filter(|(id, _)| {
-                contains.as_ref().is_none_or(|text| id.as_str().to_lowercase().contains(text))
-            })
-            .map(|(id, results)| StudentItem {
-                student: id.clone(),
-                aggregate: self.aggregate(results.values().copied()),
-            });
-        page(items.collect(), query.sort.descending, query.after.as_ref(), query.limit, |item| {
-            (list_value(query.sort.key, &item.aggregate), item.student.clone())
-        })
+    fn student_aggregate(&self, student: &Student) -> Aggregate {
+        self.aggregate(student.sum, student.results.len(), student.last)
     }
 
-    /// A page of the exams. The filter on text does not apply.
-    #[must_use]
-    pub fn exams(&self, query: &ListQuery<ExamNumber>) -> Page<ExamItem, ExamNumber> {
-        let items = self
-            .exams
-            .iter()
-            .filter(|(exam, _)| query.exams.is_empty() || query.exams.contains(exam))
-            .filter(|(_, ids)| {
-                query.students.is_empty() || query.students.iter().any(|id| ids.contains(id))
-            })
-            .filter_map(|(&exam, _)| Some(ExamItem { exam, aggregate: self.exam(exam)? }));
-        page(items.collect(), query.sort.descending, query.after.as_ref(), query.limit, |item| {
-            (list_value(query.sort.key, &item.aggregate), item.exam)
-        })
+    fn exam_aggregate(&self, exam: &Exam) -> Aggregate {
+        self.aggregate(exam.sum, exam.results.len(), exam.last)
     }
 
-    /// A page of one student's results; `None` when nothing is held of them.
-    #[must_use]
-    pub fn student_results(
-        &self,
-        student: &StudentId,
-        query: &ResultQuery<ExamNumber>,
-    ) -> Option<Page<ResultItem, ExamNumber>> {
-        let results = self.students.get(student)?;
-        let items = results.iter().map(|(&exam, kept)| item(student, exam, *kept));
-        Some(result_page(items, query, |item| item.exam))
-    }
-
-    /// A page of one exam's results; `None` when nothing is held of it.
-    #[must_use]
-    pub fn exam_results(
-        &self,
-        exam: ExamNumber,
-        query: &ResultQuery<StudentId>,
-    ) -> Option<Page<ResultItem, StudentId>> {
-        let students = self.exams.get(&exam)?;
-        let items = students.iter().map(|id| item(id, exam, self.students[id][&exam]));
-        Some(result_page(items, query, |item| item.student.clone()))
-    }
-
-    /// A page of all results. Sorted by id they stand in the order of their last change.
-    #[must_use]
-    pub fn results(&self, query: &ResultQuery<Position>) -> Page<ResultItem, Position> {
-        let items = self.students.iter().flat_map(|(student, results)| {
-            results.iter().map(|(&exam, kept)| item(student, exam, *kept))
-        });
-        result_page(items, query, |item| item.position)
-    }
-
-    fn aggregate(&self, results: impl Iterator<Item = Kept>) -> Aggregate {
-        let mut sum = Sum::default();
-        let (mut count, mut latest) = (0, None::<Kept>);
-        for kept in results {
-            sum.add(kept.score);
-            count += 1;
-            latest = latest.filter(|latest| latest.position > kept.position).or(Some(kept));
-        }
-        let latest = latest.expect("invariant: what is held has at least one result");
+    fn aggregate(&self, sum: Sum, count: usize, last: Stamp) -> Aggregate {
+        let count = u32::try_from(count).expect("invariant: at most 2^32 - 1 results");
         Aggregate {
             average: average(sum, count),
             count,
-            last_result: latest.received,
-            revision: latest.position.max(self.last_erasure),
+            last_result: last.received(),
+            revision: last.position().max(self.last_erasure),
         }
     }
-}
 
-fn item(student: &StudentId, exam: ExamNumber, kept: Kept) -> ResultItem {
-    let Kept { score, received, attempts, position } = kept;
-    ResultItem { student: student.clone(), exam, score, received, attempts, position }
-}
-
-fn list_value(key: ListKey, aggregate: &Aggregate) -> u64 {
-    match key {
-        ListKey::Id => 0,
-        ListKey::AverageScore => aggregate.average.to_bits(),
-        ListKey::ResultCount => u64::from(aggregate.count),
-        ListKey::LastResultAt => aggregate.last_result.as_ms(),
+    fn item(&self, record: Record) -> ResultItem {
+        let stamp = record.stamp;
+        ResultItem {
+            student: self.students.id(record.student).clone(),
+            exam: self.exams.number(record.exam()),
+            score: record.score(),
+            received: stamp.received(),
+            attempts: stamp.attempts(),
+            position: stamp.position(),
+        }
     }
-}
-
-fn result_page<Id: Ord + Clone>(
-    items: impl Iterator<Item = ResultItem>,
-    query: &ResultQuery<Id>,
-    id: impl Fn(&ResultItem) -> Id,
-) -> Page<ResultItem, Id> {
-    let items = items
-        .filter(|item| query.exams.is_empty() || query.exams.contains(&item.exam))
-        .filter(|item| query.students.is_empty() || query.students.contains(&item.student))
-        .filter(|item| query.min_score.is_none_or(|least| item.score >= least))
-        .filter(|item| query.max_score.is_none_or(|most| item.score <= most))
-        .filter(|item| query.since.is_none_or(|since| item.received >= since));
-    page(items.collect(), query.sort.descending, query.after.as_ref(), query.limit, |item| {
-        let value = match query.sort.key {
-            ResultKey::Id => 0,
-            ResultKey::Score => item.score.to_bits(),
-            ResultKey::ReceivedAt => item.received.as_ms(),
-        };
-        (value, id(item))
-    })
-}
-
-fn page<Item, Id: Ord + Clone>(
-    mut items: Vec<Item>,
-    descending: bool,
-    after: Option<&Anchor<Id>>,
-    limit: usize,
-    key: impl Fn(&Item) -> (u64, Id),
-) -> Page<Item, Id> {
-    let total = u64::try_from(items.len()).ok();
-    items.sort_by_key(&key);
-    if descending {
-        items.reverse();
-    }
-    if let Some(after) = after {
-        let after = (after.value, after.id.clone());
-        items.retain(|item| if descending { key(item) < after } else { key(item) > after });
-    }
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|item| {
-        let (value, id) = key(item);
-        Anchor { value, id }
-    });
-    Page { items, total, next }
 }
