@@ -176,7 +176,7 @@ async fn run_feeds(
 async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, BadSetting> {
     TcpListener::bind(address).await.map_err(|error| BadSetting {
         setting: setting.to_owned(),
-        value: address.to_string(),
+        value: Some(address.to_string()),
         why: match error.kind() {
             ErrorKind::AddrInUse => "is in use; take another port, or 0 for a free one".to_owned(),
             _ => format!("cannot be listened on: {error}"),

@@ -1,9 +1,16 @@
 //! The command line: one subcommand for each role.
 
-use clap::{Args, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gradebook_core::ScoringPolicy;
 
-use crate::config::{FeedArgs, JournalUrl, ListenArgs, SimulateArgs, SimulationArgs};
+use crate::config::file::{self, SettingsFile};
+use crate::config::refusal;
+use crate::config::{BadSetting, FeedArgs, JournalUrl, ListenArgs, SimulateArgs, SimulationArgs};
+use crate::telemetry::LogArgs;
 
 /// A live gradebook: exam scores from an event stream, kept, averaged exactly and served.
 #[derive(Debug, Parser)]
@@ -12,6 +19,54 @@ pub struct Cli {
     /// What to run.
     #[command(subcommand)]
     pub command: Command,
+
+    /// Read settings from this TOML file; flags and the environment win over it
+    #[arg(long, global = true, env = "GRADEBOOK_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Flags about logs.
+    #[command(flatten)]
+    pub logs: LogArgs,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub enum Stop {
+    /// Help or the version was asked for, or nothing at all was; here it is.
+    Shown(clap::Error),
+    /// A setting cannot be used.
+    Bad(BadSetting),
+}
+
+impl Cli {
+    /// Reads the settings: flags first, then the environment, then a file, then defaults.
+    ///
+    /// # Errors
+    /// See [`Stop`].
+    pub fn read(args: &[OsString]) -> Result<Self, Stop> {
+        // `--rate -3` is a rate that is not accepted, not a flag called `-3`.
+        let declared = Self::command().mut_subcommands(|sub| sub.allow_negative_numbers(true));
+        let mut command = declared.clone();
+        if let Some((named_by, path)) = file::named(args) {
+            let file = SettingsFile::read(named_by, &path).map_err(Stop::Bad)?;
+            command = file.install(command).map_err(Stop::Bad)?;
+        }
+        let command = refusal::without_empty_variables(command);
+        let read =
+            command.try_get_matches_from(args).and_then(|matches| Self::from_arg_matches(&matches));
+        read.map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Stop::Shown(error),
+            _ => Stop::Bad(refusal::explain(&error, &declared, args)),
+        })
+    }
+
+    /// Variables in the environment that look like settings and are none: a line for each.
+    #[must_use]
+    pub fn unknown_variables() -> Vec<String> {
+        refusal::unknown_variables(&Self::command())
+    }
 }
 
 /// The roles.

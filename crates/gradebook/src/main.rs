@@ -1,12 +1,12 @@
 //! `gradebook`: a live gradebook in one binary.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Parser;
-use gradebook::cli::{Cli, Command};
+use gradebook::cli::{Cli, Command, Stop};
 use gradebook::config::BadSetting;
 use gradebook::{app, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,22 +17,32 @@ use tokio_util::sync::CancellationToken;
 const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    telemetry::start();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::read(&args) {
+        Ok(cli) => cli,
+        Err(Stop::Bad(bad)) => return refuse(&bad),
+        Err(Stop::Shown(help)) => help.exit(),
+    };
+    telemetry::start(&cli.logs);
+    for line in Cli::unknown_variables() {
+        tracing::warn!("{line}");
+    }
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<BadSetting>() {
-            Some(bad) => {
-                // Nothing can be done about a standard error that is closed.
-                writeln!(io::stderr(), "gradebook: {bad}").ok();
-                ExitCode::from(BadSetting::EXIT_CODE)
-            }
+            Some(bad) => refuse(bad),
             None => {
                 tracing::error!("{error:#}");
                 ExitCode::FAILURE
             }
         },
     }
+}
+
+fn refuse(bad: &BadSetting) -> ExitCode {
+    // Nothing can be done about a standard error that is closed.
+    writeln!(io::stderr(), "gradebook: {bad}").ok();
+    ExitCode::from(BadSetting::EXIT_CODE)
 }
 
 /// Runs the command in a runtime of its own, which is not waited for afterwards: whatever has not

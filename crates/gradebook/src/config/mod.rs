@@ -3,13 +3,17 @@
 //! One struct for each concern; each is a group of command-line flags, and validated once.
 
 mod feed;
+pub(crate) mod file;
 mod journal;
 mod listen;
 mod problem;
+pub(crate) mod refusal;
+mod settings;
 mod simulate;
 
 pub use feed::{FeedArgs, FeedSettings, FeedUrl};
 pub use journal::JournalUrl;
 pub use listen::ListenArgs;
 pub use problem::BadSetting;
+pub use settings::{Setting, declared as declared_settings};
 pub use simulate::{SimulateArgs, SimulationArgs};
