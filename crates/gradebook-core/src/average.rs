@@ -121,14 +121,17 @@ mod tests {
 
         /// Dividing two doubles rounds once, so it is correct whenever both are exact.
         #[test]
-        fn average_of_integers_over_a_power_of_two(units in prop::collection::vec(0u32..=1024, 1..200)) {
+        fn average_of_binary_fractions(units in prop::collection::vec(0u32..=1024, 1..200)) {
             let values: Vec<f64> = units.iter().map(|&unit| f64::from(unit) / 1024.0).collect();
             let total: u32 = units.iter().sum();
             prop_assert_eq!(average_of(&values), f64::from(total) / (1024.0 * values.len() as f64));
         }
 
         #[test]
-        fn taking_away_undoes_adding(values in prop::collection::vec(0.0..=1.0, 1..50), extra in 0.0..=1.0) {
+        fn taking_away_undoes_adding(
+            values in prop::collection::vec(0.0..=1.0, 1..50),
+            extra in 0.0..=1.0,
+        ) {
             let mut sum = Sum::default();
             values.iter().for_each(|&value| sum.add(Score::new(value).unwrap()));
             let before = sum;
