@@ -4,6 +4,7 @@
 //! on every engine.
 
 mod memory;
+mod sqlite;
 
 use std::error::Error;
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use gradebook_core::{Entry, Position, PseudonymKey, StudentId};
 
 pub use memory::MemoryJournal;
+pub use sqlite::{OpenError, SqliteJournal};
 
 /// The most entries that [`Journal::append`] is given and [`Journal::read`] is asked for at once.
 pub const BATCH_ENTRIES_MAX: usize = 10_000;
@@ -74,6 +76,16 @@ pub trait Journal: Send {
         student: &StudentId,
         suppress: bool,
     ) -> Result<Position, JournalError>;
+
+    /// Finishes what erasures have left for later, such as copies in a log that a reader still
+    /// needs; true when no trace of an erased student is left. The writer calls it after every
+    /// erasure, and now and again until it is true.
+    ///
+    /// # Errors
+    /// As [`Journal::last`].
+    fn purge(&mut self) -> Result<bool, JournalError> {
+        Ok(true)
+    }
 }
 
 /// What tells one journal from every other.

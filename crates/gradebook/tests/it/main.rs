@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod health;
+mod journal_contract;
 mod support;
 mod tidy;
