@@ -18,7 +18,7 @@ use crate::demo;
 use crate::feed::{self, FeedContext};
 use crate::http;
 use crate::hub::Hub;
-use crate::journal::{Journal, MemoryJournal};
+use crate::journal::{Journal, MemoryJournal, OpenError, SqliteJournal};
 use crate::poster::Poster;
 use crate::reader::Reader;
 use crate::rejections::Rejections;
@@ -190,7 +190,19 @@ fn open_journal(args: &BookArgs) -> anyhow::Result<Box<dyn Journal>> {
             tracing::warn!("scores are kept in memory only, and are gone when this process ends");
             Ok(Box::new(MemoryJournal::new()))
         }
-        JournalUrl::Sqlite(path) => anyhow::bail!("no SQLite journal yet: {}", path.display()),
+        JournalUrl::Sqlite(path) => match SqliteJournal::open(path) {
+            Ok(journal) => Ok(Box::new(journal)),
+            Err(error) if error.reason.is_setting() => Err(bad_journal(&error).into()),
+            Err(error) => Err(error.into()),
+        },
         JournalUrl::Redis(url) => anyhow::bail!("no Redis journal yet: {url}"),
+    }
+}
+
+fn bad_journal(error: &OpenError) -> BadSetting {
+    BadSetting {
+        setting: "--journal".to_owned(),
+        value: error.path.display().to_string(),
+        why: error.reason.to_string(),
     }
 }

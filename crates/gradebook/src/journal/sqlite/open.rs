@@ -1,5 +1,7 @@
 //! From a path to a journal that may be used, or to one clear reason why not.
 
+use std::error::Error;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,98 +31,89 @@ const WAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// Why a file cannot be used as a journal.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder is missing.
-    #[error("there is no folder `{}` to keep the journal in", .0.display())]
-    NoFolder(PathBuf),
-    /// There is nothing to read.
-    #[error("there is no journal `{}`", .0.display())]
-    NoFile(PathBuf),
-    /// A folder, a device: anything but a file.
-    #[error("`{}` is not a file, so no journal can be kept in it", .0.display())]
-    NotAFile(PathBuf),
-    /// Another process writes to it.
-    #[error("the journal `{}` is in use by {}", .path.display(), holder_name(*.process))]
-    Held {
-        /// The journal.
-        path: PathBuf,
-        /// Its holder, when it can be told.
-        process: Option<u32>,
-    },
-    /// Neither empty nor SQLite's format.
-    #[error("`{}` is not a journal: it is not a SQLite file", .0.display())]
-    NotSqlite(PathBuf),
-    /// A SQLite file that something else has made.
-    #[error("`{}` is not a journal: it is a SQLite file of another application", .0.display())]
-    Foreign(PathBuf),
-    /// A later version of this program has written it.
-    #[error(
-        "the journal `{}` has schema version {found}, and this gradebook knows {SCHEMA_VERSION} \
-         at most: use a newer gradebook", .path.display()
-    )]
-    Newer {
-        /// The journal.
-        path: PathBuf,
-        /// Its schema version.
-        found: i32,
-    },
-    /// The file or its folder cannot be written, or not even read.
-    #[error("no permission to use the journal `{}`", .path.display())]
-    NotPermitted {
-        /// The journal.
-        path: PathBuf,
-        /// What the system said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The disk is full.
-    #[error("the disk of the journal `{}` is full", .path.display())]
-    Full {
-        /// The journal.
-        path: PathBuf,
-        /// What the system said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The content contradicts itself.
-    #[error("the journal `{}` is damaged (`gradebook check` says where)", .path.display())]
-    Damaged {
-        /// The journal.
-        path: PathBuf,
-        /// What exactly.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Anything else.
-    #[error("the journal `{}` cannot be opened", .path.display())]
-    Other {
-        /// The journal.
-        path: PathBuf,
-        /// What the system said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+/// A file that cannot be used as a journal.
+#[derive(Debug)]
+pub struct OpenError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why not.
+    pub reason: Reason,
 }
 
-impl OpenError {
+/// Why a file cannot be used as a journal. Each is the rest of a sentence about the file.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// The folder is missing.
+    #[error("cannot be kept there: there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
+    /// There is nothing to read.
+    #[error("does not exist")]
+    NoFile,
+    /// A folder, a device: anything but a file.
+    #[error("is not a file")]
+    NotAFile,
+    /// Another process writes to it: the one with this number, when it can be told.
+    #[error("is in use by {}", .0.map_or_else(|| "another process".to_owned(), |id| format!("process {id}")))]
+    Held(Option<u32>),
+    /// Neither empty nor SQLite's format.
+    #[error("is not a journal, nor any SQLite file")]
+    NotSqlite,
+    /// A SQLite file that something else has made.
+    #[error("is not a journal, but a SQLite file of another application")]
+    Foreign,
+    /// A later version of this program has written it: the version of its schema.
+    #[error(
+        "was written by a newer gradebook: its schema has version {0}, and {SCHEMA_VERSION} is \
+         the latest that this one knows"
+    )]
+    Newer(i32),
+    /// The file or its folder cannot be written, or not even read.
+    #[error("may not be used")]
+    NotPermitted(#[source] Cause),
+    /// The disk is full.
+    #[error("cannot be opened: the disk is full")]
+    Full(#[source] Cause),
+    /// The content contradicts itself.
+    #[error("is damaged, and `gradebook check` says where")]
+    Damaged(#[source] Cause),
+    /// Anything else.
+    #[error("cannot be opened")]
+    Other(#[source] Cause),
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+impl Reason {
     /// Whether the setting is to blame: another path would do.
     #[must_use]
     pub fn is_setting(&self) -> bool {
         match self {
             Self::NoFolder(_)
-            | Self::NoFile(_)
-            | Self::NotAFile(_)
-            | Self::NotSqlite(_)
-            | Self::Foreign(_)
-            | Self::Newer { .. }
-            | Self::NotPermitted { .. } => true,
-            Self::Held { .. } | Self::Full { .. } | Self::Damaged { .. } | Self::Other { .. } => {
-                false
-            }
+            | Self::NoFile
+            | Self::NotAFile
+            | Self::NotSqlite
+            | Self::Foreign
+            | Self::Newer(_)
+            | Self::NotPermitted(_) => true,
+            Self::Held(_) | Self::Full(_) | Self::Damaged(_) | Self::Other(_) => false,
         }
+    }
+
+    fn of(self, path: &Path) -> OpenError {
+        OpenError { path: path.to_owned(), reason: self }
     }
 }
 
-fn holder_name(process: Option<u32>) -> String {
-    process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
+impl fmt::Display for OpenError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the journal {} {}", self.path.display(), self.reason)
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.reason.source()
+    }
 }
 
 /// Content that this program would never have written.
@@ -132,6 +125,9 @@ pub enum Damage {
     /// The numbers of students have a gap.
     #[error("student number {0} is out of order")]
     StudentOutOfOrder(i64),
+    /// An id has two numbers.
+    #[error("student number {0} has the id of another")]
+    StudentTwice(i64),
     /// A text is not a student id.
     #[error("student number {0} has no valid id")]
     StudentInvalid(i64),
@@ -153,7 +149,7 @@ pub struct Opened {
 pub fn for_writing(path: &Path) -> Result<Opened, OpenError> {
     let path = &resolved(path)?;
     let holder = Holder::hold(path).map_err(|error| match error {
-        HoldError::Held(process) => OpenError::Held { path: path.clone(), process },
+        HoldError::Held(process) => Reason::Held(process).of(path),
         HoldError::Io(error) => from_io(path, error),
     })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -173,7 +169,7 @@ pub fn for_writing(path: &Path) -> Result<Opened, OpenError> {
 pub fn for_reading(path: &Path) -> Result<Opened, OpenError> {
     let path = &resolved(path)?;
     if !path.exists() {
-        return Err(OpenError::NoFile(path.clone()));
+        return Err(Reason::NoFile.of(path));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
@@ -185,12 +181,12 @@ pub fn for_reading(path: &Path) -> Result<Opened, OpenError> {
 /// The path without links, so that two paths to one file are held as one.
 fn resolved(path: &Path) -> Result<PathBuf, OpenError> {
     match fs::metadata(path) {
-        Ok(found) if !found.is_file() => return Err(OpenError::NotAFile(path.to_owned())),
+        Ok(found) if !found.is_file() => return Err(Reason::NotAFile.of(path)),
         Ok(_) => return fs::canonicalize(path).map_err(|error| from_io(path, error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(from_io(path, error)),
     }
-    let Some(name) = path.file_name() else { return Err(OpenError::NotAFile(path.to_owned())) };
+    let Some(name) = path.file_name() else { return Err(Reason::NotAFile.of(path)) };
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -198,7 +194,7 @@ fn resolved(path: &Path) -> Result<PathBuf, OpenError> {
     match fs::canonicalize(folder) {
         Ok(folder) => Ok(folder.join(name)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(OpenError::NoFolder(folder.to_owned()))
+            Err(Reason::NoFolder(folder.to_owned()).of(path))
         }
         Err(error) => Err(from_io(path, error)),
     }
@@ -236,11 +232,11 @@ fn belongs_to_us(path: &Path, connection: &Connection) -> Result<(), OpenError> 
         value.map_err(|error| from_sqlite(path, error))
     };
     if pragma("application_id")? != APPLICATION_ID {
-        return Err(OpenError::Foreign(path.to_owned()));
+        return Err(Reason::Foreign.of(path));
     }
     let found = pragma("user_version")?;
     if found > SCHEMA_VERSION {
-        return Err(OpenError::Newer { path: path.to_owned(), found });
+        return Err(Reason::Newer(found).of(path));
     }
     Ok(())
 }
@@ -256,7 +252,7 @@ fn keep_in_wal(connection: &Connection) -> rusqlite::Result<()> {
 
 fn load(path: &Path, connection: Connection, holder: Option<Holder>) -> Result<Opened, OpenError> {
     let failed = |error| from_sqlite(path, error);
-    let damaged = |damage| OpenError::Damaged { path: path.to_owned(), source: Box::new(damage) };
+    let damaged = |damage: Damage| Reason::Damaged(Box::new(damage)).of(path);
     let sql = "SELECT value FROM meta WHERE name = 'key'";
     let key: Option<[u8; 16]> = connection
         .query_row(sql, [], |row| {
@@ -288,6 +284,9 @@ pub fn load_students(
             ValueRef::Text(text) => {
                 let id = std::str::from_utf8(text).ok().and_then(|id| StudentId::parse(id).ok());
                 let Some(id) = id else { return Ok(Err(Damage::StudentInvalid(number))) };
+                if students.number(&id).is_some() {
+                    return Ok(Err(Damage::StudentTwice(number)));
+                }
                 students.add(id);
             }
             _ => return Ok(Err(Damage::StudentInvalid(number))),
@@ -297,33 +296,24 @@ pub fn load_students(
 }
 
 fn from_io(path: &Path, error: io::Error) -> OpenError {
-    let (path, kind, source) = (path.to_owned(), error.kind(), Box::new(error));
-    match kind {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            OpenError::NotPermitted { path, source }
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            OpenError::Full { path, source }
-        }
-        _ => OpenError::Other { path, source },
-    }
+    let reason = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Reason::NotPermitted,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Reason::Full,
+        _ => Reason::Other,
+    };
+    reason(Box::new(error)).of(path)
 }
 
 fn from_sqlite(path: &Path, error: rusqlite::Error) -> OpenError {
-    let (path, code) = (path.to_owned(), error.sqlite_error_code());
-    let full = error.sqlite_error().is_some_and(|error| {
-        // A full disk under the shared-memory file has a code of its own.
-        error.extended_code == ffi::SQLITE_IOERR_SHMSIZE
-    });
-    let source = Box::new(error);
-    match code {
-        Some(ErrorCode::NotADatabase) => OpenError::NotSqlite(path),
-        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, source },
-        Some(ErrorCode::DiskFull) => OpenError::Full { path, source },
-        _ if full => OpenError::Full { path, source },
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            OpenError::NotPermitted { path, source }
-        }
-        _ => OpenError::Other { path, source },
-    }
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    let reason = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => return Reason::NotSqlite.of(path),
+        Some(ErrorCode::DatabaseCorrupt) => Reason::Damaged,
+        Some(ErrorCode::DiskFull) => Reason::Full,
+        // The full disk was met while the file that SQLite's processes share was enlarged.
+        _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => Reason::Full,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Reason::NotPermitted,
+        _ => Reason::Other,
+    };
+    reason(Box::new(error)).of(path)
 }
