@@ -202,7 +202,7 @@ fn open_journal(args: &BookArgs) -> anyhow::Result<Box<dyn Journal>> {
 fn bad_journal(error: &OpenError) -> BadSetting {
     BadSetting {
         setting: "--journal".to_owned(),
-        value: error.path.display().to_string(),
+        value: Some(error.path.display().to_string()),
         why: error.reason.to_string(),
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use gradebook_core::{PseudonymKey, StudentId, Timestamp};
@@ -148,6 +148,7 @@ pub struct Opened {
 /// Opens `path` for writing; makes the journal if there is none.
 pub fn for_writing(path: &Path) -> Result<Opened, OpenError> {
     let path = &resolved(path)?;
+    refuse_other_formats(path)?;
     let holder = Holder::hold(path).map_err(|error| match error {
         HoldError::Held(process) => Reason::Held(process).of(path),
         HoldError::Io(error) => from_io(path, error),
@@ -198,6 +199,20 @@ fn resolved(path: &Path) -> Result<PathBuf, OpenError> {
         }
         Err(error) => Err(from_io(path, error)),
     }
+}
+
+/// Looks at the first bytes of a file that is there, so that nothing is put beside, let alone into,
+/// a file that has never been a journal.
+fn refuse_other_formats(path: &Path) -> Result<(), OpenError> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut start = Vec::new();
+    match fs::File::open(path) {
+        Ok(file) => file.take(MAGIC.len() as u64).read_to_end(&mut start),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| from_io(path, error))?;
+    if start.is_empty() || start == MAGIC { Ok(()) } else { Err(Reason::NotSqlite.of(path)) }
 }
 
 /// Makes the schema in an empty file, in one transaction, so that a file has all of it or nothing.
