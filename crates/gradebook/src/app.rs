@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use gradebook_core::Gradebook;
@@ -19,12 +20,16 @@ use crate::feed::{self, FeedContext};
 use crate::http;
 use crate::hub::Hub;
 use crate::journal::{Journal, MemoryJournal, OpenError, SqliteJournal};
+use crate::metrics;
 use crate::poster::Poster;
 use crate::reader::Reader;
 use crate::rejections::Rejections;
 use crate::simulate;
 use crate::status::{FeedStatus, Status};
 use crate::writer::{INBOX_DELIVERIES_MAX, Writer};
+
+/// How often metrics are folded: often enough that the samples in between are few.
+const METRICS_FOLD_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The tasks of the process, each with a name. One that ends before the shutdown is a failure.
 struct Tasks {
@@ -86,7 +91,7 @@ pub async fn serve(args: &ServeArgs, shutdown: CancellationToken) -> anyhow::Res
 /// When the address cannot be used, or the listener fails.
 pub async fn simulate(args: &SimulateArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let listener = bind("--listen", args.listen).await?;
-    tracing::info!(address = %listener.local_addr()?, "simulating a feed");
+    tracing::info!(address = %listener.local_addr()?, feed = "simulated", "serving");
     Ok(simulate::serve(listener, args.simulation.settings(), shutdown).await?)
 }
 
@@ -149,8 +154,18 @@ async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> 
         shutdown: shutdown.clone(),
     };
     tasks.spawn("the feeds", run_feeds(feeds, context, replayed));
+    tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
     tasks.spawn("the HTTP server", http::serve(listener, reader, shutdown));
     tasks.join(&status).await
+}
+
+/// Folds metrics now and then until `shutdown`.
+async fn fold_metrics(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut interval = tokio::time::interval(METRICS_FOLD_INTERVAL);
+    while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
+        metrics::fold();
+    }
+    Ok(())
 }
 
 /// Runs all feeds once the book is rebuilt and it is known how far each had been read.

@@ -9,6 +9,7 @@ pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod journal;
+pub mod metrics;
 pub mod poster;
 pub mod reader;
 pub mod rejections;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gradebook::cli::{Cli, Command, Stop};
 use gradebook::config::BadSetting;
-use gradebook::{app, telemetry};
+use gradebook::{app, metrics, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Err(Stop::Shown(help)) => help.exit(),
     };
     telemetry::start(&cli.logs);
+    metrics::start();
     for line in Cli::unknown_variables() {
         tracing::warn!("{line}");
     }

@@ -58,7 +58,7 @@ pub(super) fn value_form(arg: &Arg) -> String {
         return "true|false".to_owned();
     }
     let names = arg.get_value_names().unwrap_or_default();
-    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ")
+    names.iter().map(clap::builder::Str::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The value of `arg` when nobody says otherwise.
