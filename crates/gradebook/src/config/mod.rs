@@ -11,7 +11,10 @@ pub(crate) mod refusal;
 mod settings;
 mod simulate;
 
-pub use feed::{FeedArgs, FeedSettings, FeedUrl};
+pub use feed::{
+    FeedArgs, FeedHeader, FeedSettings, FeedSettingsError, FeedUrl, RECONNECT_DELAY_MAX,
+    TOKEN_BYTES_MAX,
+};
 pub use journal::JournalUrl;
 pub use listen::ListenArgs;
 pub use problem::BadSetting;
