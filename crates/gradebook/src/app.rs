@@ -115,8 +115,8 @@ pub async fn demo(args: &DemoArgs, shutdown: CancellationToken) -> anyhow::Resul
 
 async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> anyhow::Result<()> {
     let shutdown = tasks.shutdown.clone();
-    let journal = open_journal(&args.book)?;
     let feeds = args.feed.settings()?;
+    let journal = open_journal(&args.book)?;
     let feed_status = feeds.iter().map(|feed| FeedStatus::new(feed.url.name())).collect();
     let status = Arc::new(Status::new(journal.kind(), feed_status));
     let hub = Arc::new(Hub::default());

@@ -16,4 +16,5 @@ pub mod rejections;
 pub mod simulate;
 pub mod status;
 pub mod telemetry;
+pub mod tls;
 pub mod writer;

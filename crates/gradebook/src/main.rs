@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gradebook::cli::{Cli, Command, Stop};
 use gradebook::config::BadSetting;
-use gradebook::{app, metrics, telemetry};
+use gradebook::{app, metrics, telemetry, tls};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     };
     telemetry::start(&cli.logs);
     metrics::start();
+    tls::start();
     for line in Cli::unknown_variables() {
         tracing::warn!("{line}");
     }

@@ -11,6 +11,8 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 use url::{Origin, Url};
 
+use super::BadSetting;
+
 /// The bounds of `--reconnect-delay`. The upper one is also the longest wait of all.
 pub const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(10);
 /// See [`RECONNECT_DELAY_MIN`].
@@ -133,27 +135,30 @@ pub struct FeedSettings {
     pub headers: HeaderMap,
 }
 
-/// Why the flags about feeds make no sense together.
-#[derive(Debug, thiserror::Error)]
-pub enum FeedSettingsError {
-    /// Two feeds with one name would share one checkpoint.
-    #[error("--feed {0} is given twice: every feed is read once")]
-    Twice(Arc<str>),
-}
-
 impl FeedArgs {
     /// The settings of each feed.
     ///
     /// # Errors
-    /// See [`FeedSettingsError`].
-    pub fn settings(&self) -> Result<Vec<FeedSettings>, FeedSettingsError> {
+    /// A feed that is given twice, and a token file that cannot be read.
+    pub fn settings(&self) -> Result<Vec<FeedSettings>, BadSetting> {
+        let bad = |setting: &str, value: String, why: String| {
+            Err(BadSetting { setting: setting.to_owned(), value, why })
+        };
+        // Two feeds with one name would share one checkpoint.
+        let mut names = HashSet::new();
+        if let Some(twice) = self.feeds.iter().find(|url| !names.insert(url.name())) {
+            let why = "is given twice; give every feed once".to_owned();
+            return bad("--feed", twice.name().to_string(), why);
+        }
+        if let Some(path) = &self.feed_token_file
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let why = format!("cannot be read ({error}); give a file with a bearer token");
+            return bad("--feed-token-file", path.display().to_string(), why);
+        }
         let mut headers = HeaderMap::new();
         for FeedHeader { name, value } in &self.feed_headers {
             headers.append(name, value.clone());
-        }
-        let mut names = HashSet::new();
-        if let Some(twice) = self.feeds.iter().find(|url| !names.insert(url.name())) {
-            return Err(FeedSettingsError::Twice(twice.name()));
         }
         let settings = |url: &FeedUrl| FeedSettings {
             url: url.clone(),
@@ -278,7 +283,7 @@ mod tests {
         assert_eq!(name("https://foo:s3cret@example.com"), "https://example.com/");
         assert_eq!(name("http://example.com/scores#s3cret"), "http://example.com/scores");
         let with_query = name("http://example.com/scores?key=s3cret");
-        assert_eq!(with_query, "http://example.com/scores?…e8d9a3a1");
+        assert_eq!(with_query, "http://example.com/scores?…1d391344");
         let url: FeedUrl = "http://foo:s3cret@example.com/?key=s3cret".parse().unwrap();
         assert!(!format!("{url:?}").contains("s3cret"));
         let header: FeedHeader = "X-Api-Key: s3cret".parse().unwrap();
@@ -299,6 +304,7 @@ mod tests {
             (&["--feed", "ftp://a/b"], "the scheme ftp is not supported"),
             (&["--feed", "http://"], "empty host"),
             (&["--feed", "http://a/b", "--feed", "http://u@a/b"], "http://a/b is given twice"),
+            (&["--feed-token-file", "/no/such"], "--feed-token-file: /no/such cannot be read"),
             (&["--feed-header", "x"], "give a header field such as"),
             (&["--feed-header", "Last-Event-ID: 3"], "last-event-id is set by gradebook itself"),
             (&["--reconnect-delay", "1"], "from 10ms to 30s, such as 250ms, 1s"),

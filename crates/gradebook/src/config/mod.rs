@@ -11,10 +11,7 @@ pub(crate) mod refusal;
 mod settings;
 mod simulate;
 
-pub use feed::{
-    FeedArgs, FeedHeader, FeedSettings, FeedSettingsError, FeedUrl, RECONNECT_DELAY_MAX,
-    TOKEN_BYTES_MAX,
-};
+pub use feed::{FeedArgs, FeedHeader, FeedSettings, FeedUrl, RECONNECT_DELAY_MAX, TOKEN_BYTES_MAX};
 pub use journal::JournalUrl;
 pub use listen::ListenArgs;
 pub use problem::BadSetting;

@@ -91,7 +91,7 @@ impl Decoder {
         let mut decoded = Decoded::default();
         while decoded.scores.len() + decoded.rejected.len() < DELIVERY_SCORES_MAX {
             match self.events.next(bytes) {
-                Some(Ok(SseEvent::Message(event))) => self.take(event, &mut decoded),
+                Some(Ok(SseEvent::Message(event))) => self.take(&event, &mut decoded),
                 Some(Ok(SseEvent::Retry(ms))) => {
                     decoded.retry = Some(Duration::from_millis(ms.into()));
                 }
@@ -102,7 +102,7 @@ impl Decoder {
         decoded
     }
 
-    fn take(&mut self, event: MessageEvent, decoded: &mut Decoded) {
+    fn take(&mut self, event: &MessageEvent, decoded: &mut Decoded) {
         if event.event != SCORE_EVENT {
             decoded.ignored += 1;
         } else {
