@@ -142,7 +142,7 @@ impl FeedArgs {
     /// A feed that is given twice, and a token file that cannot be read.
     pub fn settings(&self) -> Result<Vec<FeedSettings>, BadSetting> {
         let bad = |setting: &str, value: String, why: String| {
-            Err(BadSetting { setting: setting.to_owned(), value, why })
+            Err(BadSetting { setting: setting.to_owned(), value: Some(value), why })
         };
         // Two feeds with one name would share one checkpoint.
         let mut names = HashSet::new();
