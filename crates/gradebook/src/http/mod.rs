@@ -1,5 +1,8 @@
 //! Resources and their representations. Reads the gradebook, never the journal.
 
+pub mod access;
+pub mod server;
+
 use axum::Router;
 use axum::routing::get;
 use tokio::net::TcpListener;
