@@ -1,6 +1,7 @@
 //! Resources and their representations. Reads the gradebook, never the journal.
 
 pub mod access;
+pub mod pages;
 pub mod server;
 
 use axum::Router;
