@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use gradebook_core::Gradebook;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::pulse::Pulse;
+
 /// How often a reader looks whether the poster has let it in before it goes to sleep. Posting one
 /// entry takes well under a microsecond, so a reader is usually in after a few looks; it sleeps
 /// only when the poster has lost its processor.
@@ -19,13 +21,19 @@ const LOOKS_BEFORE_SLEEP: usize = 200;
 pub struct SharedBook {
     lock: RwLock<Gradebook>,
     waiting: AtomicUsize,
+    pulse: Pulse,
 }
 
 impl SharedBook {
     /// Shares `book`.
     #[must_use]
     pub fn new(book: Gradebook) -> Self {
-        Self { lock: RwLock::new(book), waiting: AtomicUsize::new(0) }
+        Self { lock: RwLock::new(book), waiting: AtomicUsize::new(0), pulse: Pulse::default() }
+    }
+
+    /// How many scores have been posted lately.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// The book as it is now, and for as long as the guard is held. Hold it briefly, and never over

@@ -43,6 +43,10 @@ impl Poster {
                 ) => {}
             }
         });
+        self.book.pulse().record(entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Scored { received, .. } => Some(*received),
+            Entry::Erased { .. } => None,
+        }));
         self.hub.publish(notices, last);
     }
 }

@@ -49,12 +49,7 @@ pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
 });
 
 impl Asset {
-    fn new(
-        name: &str,
-        extension: &str,
-        media_type: &'static str,
-        bytes: &'static [u8],
-    ) -> Self {
+    fn new(name: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
         let digest: String =
             Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let digest = &digest[..DIGITS];

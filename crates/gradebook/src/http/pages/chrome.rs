@@ -50,13 +50,7 @@ impl Chrome {
     /// A page that does not change.
     #[must_use]
     pub fn still(place: Place) -> Self {
-        Self {
-            place,
-            stream: None,
-            refresh_seconds: None,
-            outage: None,
-            search: String::new(),
-        }
+        Self { place, stream: None, refresh_seconds: None, outage: None, search: String::new() }
     }
 
     /// A page that follows `stream`.
@@ -74,7 +68,11 @@ impl Chrome {
             ("Students", "/students", Place::Students),
             ("Feeds", "/feeds", Place::Feeds),
         ]
-        .map(|(label, href, place)| NavigationItem { label, href, current: place == self.place })
+        .map(|(label, href, place)| NavigationItem {
+            label,
+            href,
+            current: place == self.place,
+        })
     }
 
     /// The stylesheet, the module and the icon.

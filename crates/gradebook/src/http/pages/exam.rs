@@ -82,10 +82,9 @@ impl ExamPage {
         let statistics = book.exam_statistics(exam)?;
         let page = book.exam_results(exam, query)?;
         let chosen = chosen(book, exam, query);
-        let place = chosen.as_ref().map(|chosen| PlaceInChart {
-            name: chosen.student.to_string(),
-            score: chosen.score.0,
-        });
+        let place = chosen
+            .as_ref()
+            .map(|chosen| PlaceInChart { name: chosen.student.to_string(), score: chosen.score.0 });
         let next = page.next.as_ref().map(cursor);
         let filters = ["student", "student_name", "student_id", "min_score", "max_score", "since"];
         let unfiltered = view.without(&filters).without(&["cursor"]);

@@ -73,12 +73,7 @@ struct RejectionRow {
 impl FeedsPage {
     /// Reads the page as it is at `now`; `rejections` are those that are kept.
     #[must_use]
-    pub fn read(
-        status: &Status,
-        rejections: &[Rejection],
-        now: Timestamp,
-        chrome: Chrome,
-    ) -> Self {
+    pub fn read(status: &Status, rejections: &[Rejection], now: Timestamp, chrome: Chrome) -> Self {
         let mut reasons: BTreeMap<&'static str, u64> = BTreeMap::new();
         for rejection in rejections {
             *reasons.entry(rejection.reason.name()).or_default() += 1;

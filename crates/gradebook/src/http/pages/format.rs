@@ -101,9 +101,13 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_by_thousands() {
-        for (count, text) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (100_000, "100,000"), (1_234_567, "1,234,567")]
-        {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (100_000, "100,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(Count(count).to_string(), text);
         }
     }

@@ -75,8 +75,7 @@ mod tests {
     }
 
     fn book(results: &[(&str, u64)]) -> Gradebook {
-        let mut book =
-            Gradebook::new(ScoringPolicy::KeepLatest, PseudonymKey([0; 16]));
+        let mut book = Gradebook::new(ScoringPolicy::KeepLatest, PseudonymKey([0; 16]));
         for (index, (student, exam)) in results.iter().enumerate() {
             let entry = Entry::Scored {
                 student: id(student),

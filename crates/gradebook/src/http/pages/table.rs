@@ -109,8 +109,7 @@ mod tests {
         let column = Column::sortable(&view(&[]), "studentId", "Student", true);
         assert_eq!(column.sorted, Some("ascending"));
         assert_eq!(column.href.as_deref(), Some("/exams/3?sort=-studentId"));
-        let column =
-            Column::sortable(&view(&[("sort", "score")]), "studentId", "Student", true);
+        let column = Column::sortable(&view(&[("sort", "score")]), "studentId", "Student", true);
         assert_eq!(column.sorted, None);
         assert_eq!(column.href.as_deref(), Some("/exams/3?sort=studentId"));
     }
