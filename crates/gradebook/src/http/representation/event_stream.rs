@@ -148,12 +148,6 @@ impl EventText {
         self.text.into()
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
-
     /// Adds events that were formatted before.
     pub fn push(&mut self, text: &[u8]) {
         self.text.extend_from_slice(text);
