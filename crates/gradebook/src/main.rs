@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use gradebook::cli::{Cli, Command, Stop};
+use gradebook::cli::{Cli, Command, Stop, TokenCommand};
 use gradebook::config::BadSetting;
+use gradebook::http::access::TokenFile;
 use gradebook::{app, metrics, telemetry, tls};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -80,7 +81,14 @@ async fn work(command: &Command, shutdown: CancellationToken) -> anyhow::Result<
         Command::Serve(args) => app::serve(args, shutdown).await,
         Command::Demo(args) => app::demo(args, shutdown).await,
         Command::Simulate(args) => app::simulate(args, shutdown).await,
+        Command::Token(args) => token(&args.command),
     }
+}
+
+fn token(command: &TokenCommand) -> anyhow::Result<()> {
+    let TokenCommand::New(args) = command;
+    let token = TokenFile::add(&args.token_file, &args.name, args.scope)?;
+    Ok(writeln!(io::stdout(), "{token}")?)
 }
 
 /// The signals that ask a process to end.
