@@ -25,6 +25,17 @@ pub struct Cli {
     #[arg(long, global = true, env = "GRADEBOOK_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
+    /// How many seconds a shutdown may take: requests finish, and what was delivered is kept
+    #[arg(
+        long,
+        global = true,
+        env = "GRADEBOOK_SHUTDOWN_TIMEOUT",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        value_name = "SECONDS"
+    )]
+    pub shutdown_timeout: u64,
+
     /// Flags about logs.
     #[command(flatten)]
     pub logs: LogArgs,

@@ -13,10 +13,6 @@ use gradebook::{app, metrics, telemetry, tls};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long a shutdown may take: requests finish, and what was delivered is kept. Well below the
-/// 30 seconds that Kubernetes waits before it kills.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
-
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::read(&args) {
@@ -49,18 +45,18 @@ fn refuse(bad: &BadSetting) -> ExitCode {
 }
 
 /// Runs the command in a runtime of its own, which is not waited for afterwards: whatever has not
-/// ended by then has had [`SHUTDOWN_MAX`] to do so.
+/// ended by then has had time enough to do so.
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run_until_signal(&cli.command));
+    let outcome = runtime.block_on(run_until_signal(cli));
     runtime.shutdown_background();
     outcome
 }
 
-async fn run_until_signal(command: &Command) -> anyhow::Result<()> {
+async fn run_until_signal(cli: &Cli) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let shutdown = CancellationToken::new();
-    let work = work(command, shutdown.clone());
+    let work = work(&cli.command, shutdown.clone());
     tokio::pin!(work);
     tokio::select! {
         outcome = &mut work => return outcome,
@@ -70,8 +66,8 @@ async fn run_until_signal(command: &Command) -> anyhow::Result<()> {
     tokio::select! {
         outcome = &mut work => outcome,
         () = signals.next() => bail!("a second signal came before everything had ended"),
-        () = tokio::time::sleep(SHUTDOWN_MAX) => {
-            bail!("not everything had ended after {} seconds", SHUTDOWN_MAX.as_secs())
+        () = tokio::time::sleep(Duration::from_secs(cli.shutdown_timeout)) => {
+            bail!("not everything had ended after {} seconds", cli.shutdown_timeout)
         }
     }
 }
