@@ -1,8 +1,9 @@
 //! Where the journal is kept.
 
-use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use super::redis::{RedisUrl, RedisUrlError};
 
 /// The place of a journal, as `--journal` says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,19 +13,19 @@ pub enum JournalUrl {
     /// A path: a SQLite file.
     Sqlite(PathBuf),
     /// `redis://…` and its relatives: shared.
-    Redis(String),
+    Redis(Box<RedisUrl>),
 }
 
 impl FromStr for JournalUrl {
-    type Err = Infallible;
+    type Err = RedisUrlError;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(if text == "memory:" {
-            Self::Memory
-        } else if text.starts_with("redis") && text.contains("://") {
-            Self::Redis(text.to_owned())
+    fn from_str(text: &str) -> Result<Self, RedisUrlError> {
+        if text == "memory:" {
+            Ok(Self::Memory)
+        } else if text.contains("://") {
+            Ok(Self::Redis(Box::new(text.parse()?)))
         } else {
-            Self::Sqlite(PathBuf::from(text))
-        })
+            Ok(Self::Sqlite(PathBuf::from(text)))
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! on every engine.
 
 mod memory;
+pub mod redis;
 mod sqlite;
 
 use std::error::Error;
@@ -115,6 +116,8 @@ pub enum JournalError {
         /// The position of the last entry.
         last: Position,
     },
+    /// Another worker leads and writes: this one must not go on.
+    Superseded,
     /// For now: a full disk, a lost connection. The same call may work later.
     Unavailable(Box<dyn Error + Send + Sync>),
     /// For good: a damaged file, a foreign or newer journal. A person has to look.
@@ -127,6 +130,7 @@ impl fmt::Display for JournalError {
             Self::Conflict { last } => {
                 write!(formatter, "somebody else has written to the journal, up to position {last}")
             }
+            Self::Superseded => formatter.write_str("another worker leads and writes the journal"),
             Self::Unavailable(cause) => write!(formatter, "the journal is unavailable: {cause}"),
             Self::Broken(cause) => write!(formatter, "the journal cannot be used: {cause}"),
         }
@@ -136,7 +140,7 @@ impl fmt::Display for JournalError {
 impl Error for JournalError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Conflict { .. } => None,
+            Self::Conflict { .. } | Self::Superseded => None,
             Self::Unavailable(cause) | Self::Broken(cause) => cause.source(),
         }
     }

@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use gradebook::journal::redis::RedisJournal;
 use gradebook::journal::{
     BATCH_ENTRIES_MAX, Checkpoint, Journal, JournalError, MemoryJournal, SqliteJournal,
 };
 use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
 use tempfile::TempDir;
+
+use crate::support::RedisServer;
 
 /// One place where a journal can be kept, empty at first.
 pub trait Engine {
@@ -59,6 +62,29 @@ fn memory_keeps_the_contract() {
 #[test]
 fn sqlite_keeps_the_contract() {
     keeps_the_contract(|| Sqlite(TempDir::new().unwrap()));
+}
+
+#[test]
+fn redis_keeps_the_contract() {
+    keeps_the_contract(|| RedisServer::start(&[]));
+}
+
+impl Engine for RedisServer {
+    fn open(&self) -> Box<dyn Journal> {
+        Box::new(RedisJournal::open(self.journal_url(), "the writer".to_owned()).unwrap())
+    }
+
+    fn open_follower(&self) -> Option<Box<dyn Journal>> {
+        Some(Box::new(RedisJournal::open(self.journal_url(), "a follower".to_owned()).unwrap()))
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn kept_bytes(&self) -> Vec<u8> {
+        self.snapshot()
+    }
 }
 
 struct Memory;

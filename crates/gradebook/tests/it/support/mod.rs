@@ -2,12 +2,14 @@
 #![expect(dead_code, reason = "fixtures are there before the tests that need them")]
 
 mod feed;
+mod redis;
 mod service;
 
 use std::time::{Duration, Instant};
 
 pub use feed::{FeedConnection, ScriptedFeed};
-pub use service::{Answer, Service, finished};
+pub use redis::RedisServer;
+pub use service::{Answer, Service};
 
 /// How long anything may take before a test gives up on it. Generous: it bounds a failure, and
 /// never decides a success.

@@ -1,3 +1,0 @@
-//! One file for each media type.
-
-pub mod event_stream;

@@ -1,0 +1,223 @@
+//! The way to the gradebook's primary: found, checked and prepared, and anew after a failure.
+
+use std::time::Instant;
+
+use gradebook_core::Position;
+
+use super::connection::Connection;
+use super::entry::{self, EntryId, Written};
+use super::error::RedisError;
+use super::lineage::Term;
+use super::primary::Primary;
+use super::resp::Reply;
+use super::scripts::{Keys, Script, Scripts};
+use crate::config::redis::RedisUrl;
+
+/// A link to the primary of one gradebook.
+pub struct Link {
+    /// The keys of the gradebook.
+    pub keys: Keys,
+    url: RedisUrl,
+    primary: Primary,
+    line: Option<Line>,
+    checked: bool,
+}
+
+/// A connection with the scripts loaded.
+struct Line {
+    connection: Connection,
+    scripts: Scripts,
+}
+
+/// How the journal stands.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The journal's key, as hex digits; `None` when there is no journal.
+    pub key: Option<String>,
+    /// The id of the last entry.
+    pub tail: EntryId,
+    /// The terms, in order; the oldest are forgotten in time.
+    pub terms: Vec<Term>,
+    /// How far the snapshot reaches, when there is one.
+    pub snapshot: Option<u64>,
+}
+
+impl Link {
+    /// A link that is not connected yet.
+    ///
+    /// # Errors
+    /// [`RedisError::Refused`] when the settings cannot be used.
+    pub fn new(url: RedisUrl) -> Result<Self, RedisError> {
+        let keys = Keys::new(&url.options.name);
+        let primary = Primary::new(url.clone(), keys.journal.clone())?;
+        Ok(Self { keys, url, primary, line: None, checked: false })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn url(&self) -> &RedisUrl {
+        &self.url
+    }
+
+    /// Whether there is a connection that has not failed yet.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// Does `work` on the connection, which is made first when there is none. After a failure the
+    /// connection is given up, and the primary is looked for anew the next time.
+    ///
+    /// # Errors
+    /// See [`RedisError`].
+    pub fn with<Done>(
+        &mut self,
+        work: impl FnOnce(&mut Connection, &Scripts, &Keys) -> Result<Done, RedisError>,
+    ) -> Result<Done, RedisError> {
+        let mut line = match self.line.take() {
+            Some(line) => line,
+            None => self.connect()?,
+        };
+        let done = work(&mut line.connection, &line.scripts, &self.keys);
+        if done.as_ref().err().is_none_or(RedisError::keeps_connection) {
+            self.line = Some(line);
+        }
+        done
+    }
+
+    fn connect(&mut self) -> Result<Line, RedisError> {
+        let started = Instant::now();
+        let found = self.primary.connect().and_then(|mut connection| {
+            // Every primary is checked, also those that a failover brings: each has its own file of
+            // settings.
+            self.primary.check_settings(&mut connection)?;
+            let scripts = Scripts::load(&mut connection)?;
+            Ok(Line { connection, scripts })
+        });
+        match found {
+            Ok(line) => {
+                self.checked = true;
+                tracing::debug!(journal = %self.url, duration_ms = started.elapsed().as_millis() as u64,
+                    "connected to Redis");
+                Ok(line)
+            }
+            // What was right at the start and is wrong now may be right again: a primary that comes
+            // back as a replica, a password on its way to all servers.
+            Err(RedisError::Refused(why)) if self.checked => Err(RedisError::NotNow(why)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs a script on the gradebook: `keys` beside the three that every script has.
+    ///
+    /// # Errors
+    /// See [`RedisError`].
+    pub fn run(
+        &mut self,
+        script: Script,
+        key: Option<fn(&Keys) -> &String>,
+        arguments: &[&str],
+    ) -> Result<Reply, RedisError> {
+        self.with(|connection, scripts, keys| {
+            begin_script(connection, scripts, keys, script, key, arguments.len());
+            for argument in arguments {
+                connection.requests().part(argument);
+            }
+            connection.send()?;
+            connection.reply()
+        })
+        .map_err(named)
+    }
+
+    /// How the journal stands.
+    ///
+    /// # Errors
+    /// See [`RedisError`].
+    pub fn state(&mut self) -> Result<State, RedisError> {
+        let reply = self.run(Script::State, None, &[])?;
+        let [key, tail, terms, snapshot] = reply.array() else { return Err(odd("state")) };
+        Ok(State {
+            key: key.text().map(ToOwned::to_owned),
+            tail: tail.text().ok_or_else(|| odd("last id"))?.parse()?,
+            terms: terms
+                .array()
+                .iter()
+                .map(term_of)
+                .collect::<Option<_>>()
+                .ok_or_else(|| odd("term"))?,
+            snapshot: snapshot.integer(),
+        })
+    }
+
+    /// The entries of `stream` from `from` on, at most `limit`, each handed to `take`; how many.
+    ///
+    /// # Errors
+    /// See [`RedisError`].
+    pub fn range(
+        &mut self,
+        from: u64,
+        limit: usize,
+        take: impl FnMut(Written),
+    ) -> Result<usize, RedisError> {
+        self.with(|connection, _, keys| {
+            let (from, limit) = (from.to_string(), limit.to_string());
+            connection.requests().request(&["XRANGE", &keys.journal, &from, "+", "COUNT", &limit]);
+            connection.send()?;
+            entry::read_each(connection, take)
+        })
+    }
+}
+
+/// Begins the request that runs `script`; exactly `arguments` parts must follow.
+pub fn begin_script(
+    connection: &mut Connection,
+    scripts: &Scripts,
+    keys: &Keys,
+    script: Script,
+    key: Option<fn(&Keys) -> &String>,
+    arguments: usize,
+) {
+    let key = key.map(|key| key(keys));
+    let count = 3 + usize::from(key.is_some());
+    let requests = connection.requests();
+    requests.begin(3 + count + arguments);
+    requests.part("EVALSHA");
+    requests.part(scripts.digest(script));
+    requests.number(count as u64);
+    requests.part(&keys.journal);
+    requests.part(&keys.terms);
+    requests.part(&keys.meta);
+    if let Some(key) = key {
+        requests.part(key);
+    }
+}
+
+/// Reads a term as `XRANGE` shows it.
+#[must_use]
+pub fn term_of(reply: &Reply) -> Option<Term> {
+    let [id, fields] = reply.array() else { return None };
+    let [_, after, _, writer, ..] = fields.array() else { return None };
+    Some(Term {
+        number: id.text()?.split('-').next()?.parse().ok()?,
+        after: Position::new(after.integer()?),
+        writer: writer.text()?.to_owned(),
+    })
+}
+
+/// An answer that no script of ours gives.
+#[must_use]
+pub fn odd(what: &str) -> RedisError {
+    RedisError::Protocol(format!("an odd {what}"))
+}
+
+/// Errors that our own scripts raise get a kind of their own.
+fn named(error: RedisError) -> RedisError {
+    match error.code() {
+        Some("LOST") => RedisError::Lost(
+            "the journal in Redis is another one than before: it was deleted, or Redis has lost it"
+                .to_owned(),
+        ),
+        Some("FOREIGN") => RedisError::Refused(error.to_string()),
+        _ => error,
+    }
+}

@@ -1,0 +1,111 @@
+//! What Redis does in one step: the scripts, and the keys that they work on.
+
+use super::connection::Connection;
+use super::error::RedisError;
+
+/// The keys of one gradebook. All share a hash tag, so in a cluster all are in one slot.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// The stream of entries.
+    pub journal: String,
+    /// The stream of terms: who began to write after which entry.
+    pub terms: String,
+    /// A hash: format, key, created, snapshot.
+    pub meta: String,
+    /// A hash: feed → last event id.
+    pub checkpoints: String,
+    /// Who leads, until it expires.
+    pub lease: String,
+    /// A copy of the journal while it is rewritten.
+    pub copy: String,
+    /// A hash: pseudonym → position of an erasure whose entries may not all be deleted yet.
+    pub erasing: String,
+}
+
+impl Keys {
+    /// The keys of the gradebook `name`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let key = |part: &str| format!("gradebook:{{{name}}}:{part}");
+        Self {
+            journal: key("journal"),
+            terms: key("terms"),
+            meta: key("meta"),
+            checkpoints: key("checkpoints"),
+            lease: key("lease"),
+            copy: key("copy"),
+            erasing: key("erasing"),
+        }
+    }
+}
+
+/// A script by its name.
+#[derive(Clone, Copy, Debug)]
+pub enum Script {
+    /// Says what the journal is; makes it when there is none.
+    Open,
+    /// Says how the journal is.
+    State,
+    /// Begins a term.
+    Begin,
+    /// Appends a batch.
+    Append,
+    /// Appends an erasure.
+    Erase,
+    /// Strikes an erasure off the list.
+    Swept,
+    /// Takes or renews the lease.
+    Lead,
+    /// Gives the lease back.
+    Release,
+    /// Copies the journal without what was deleted.
+    Rewrite,
+}
+
+const SOURCES: [&str; 9] = [
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/open.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/state.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/begin.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/append.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/erase.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/swept.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/lead.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/release.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/rewrite.lua")),
+];
+
+/// The scripts as one server knows them.
+#[derive(Clone, Debug)]
+pub struct Scripts {
+    digests: Vec<String>,
+}
+
+impl Scripts {
+    /// Makes all scripts known to the server.
+    ///
+    /// # Errors
+    /// See [`RedisError`].
+    pub fn load(connection: &mut Connection) -> Result<Self, RedisError> {
+        for source in SOURCES {
+            connection.requests().request(&["SCRIPT", "LOAD", source]);
+        }
+        connection.send()?;
+        let mut digests = Vec::with_capacity(SOURCES.len());
+        for _ in SOURCES {
+            let reply = connection.reply().map_err(|error| match error.code() {
+                Some("NOPERM") => RedisError::Refused(format!(
+                    "the user of the journal's URL may not load scripts: {error}"
+                )),
+                _ => error,
+            })?;
+            digests.push(reply.text().unwrap_or_default().to_owned());
+        }
+        Ok(Self { digests })
+    }
+
+    /// The digest by which the server knows `script`.
+    #[must_use]
+    pub fn digest(&self, script: Script) -> &str {
+        &self.digests[script as usize]
+    }
+}
