@@ -73,12 +73,18 @@ impl Exams {
         self.table.find(hash(self.key, exam), |&index| self.number(index) == exam).copied()
     }
 
+    /// As [`find`](Self::find), and faster when it is the exam that was interned last.
+    pub(super) fn find_likely(&self, exam: ExamNumber) -> Option<ExamIndex> {
+        let latest = self.exams.get(self.latest.0 as usize);
+        if latest.is_some_and(|latest| latest.number == exam && !latest.results.is_empty()) {
+            return Some(self.latest);
+        }
+        self.find(exam)
+    }
+
     /// The index of `exam`; a new one for a new exam.
     pub(super) fn intern(&mut self, exam: ExamNumber) -> ExamIndex {
-        let latest = self.exams.get(self.latest.0 as usize);
-        if latest.is_none_or(|latest| latest.number != exam || latest.results.is_empty()) {
-            self.latest = self.find(exam).unwrap_or_else(|| self.add(exam));
-        }
+        self.latest = self.find_likely(exam).unwrap_or_else(|| self.add(exam));
         self.latest
     }
 

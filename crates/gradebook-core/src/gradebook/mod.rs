@@ -6,6 +6,7 @@
 mod chronicle;
 mod erase;
 mod exams;
+mod foresee;
 mod labels;
 mod listing;
 mod lists;
@@ -18,6 +19,7 @@ mod students;
 
 use hashbrown::HashTable;
 
+pub use foresee::{FORESEEN_ENTRIES, Foreseen};
 pub use query::{
     Aggregate, Anchor, ExamItem, ListKey, ListQuery, Page, ResultItem, ResultKey, ResultQuery,
     Sort, StudentItem,
@@ -125,11 +127,26 @@ impl Gradebook {
     /// # Panics
     /// Where it is not.
     pub fn post(&mut self, position: Position, entry: &Entry) -> Posted {
+        self.post_foreseen(position, entry, self.foresee_pseudonym(entry))
+    }
+
+    /// As [`post`](Self::post), with what [`foresee`](Self::foresee) of this book gave for the
+    /// entry.
+    ///
+    /// # Panics
+    /// Where the position is not after every position posted before.
+    pub fn post_foreseen(
+        &mut self,
+        position: Position,
+        entry: &Entry,
+        foreseen: Foreseen,
+    ) -> Posted {
         assert!(position > self.position, "invariant: entries are posted in order");
         self.position = position;
         match entry {
-            Entry::Scored { student, exam, score, received } => {
-                self.post_score(position, student, *exam, *score, *received)
+            Entry::Scored { exam, score, received, student } => {
+                let received = (position, *received);
+                self.post_score(student, *exam, *score, received, foreseen)
             }
             Entry::Erased { student, suppress } => {
                 Posted::Erased(self.erase(position, *student, *suppress))
@@ -139,21 +156,21 @@ impl Gradebook {
 
     fn post_score(
         &mut self,
-        position: Position,
         student: &StudentId,
         exam: ExamNumber,
         score: Score,
-        received: Timestamp,
+        (position, received): (Position, Timestamp),
+        Foreseen { pseudonym, seat }: Foreseen,
     ) -> Posted {
         self.in_time_order &= received >= self.last_received;
         self.last_received = received;
-        let pseudonym = self.students.pseudonym(student);
         if self.is_suppressed(pseudonym) {
             return Posted::Suppressed;
         }
         let student = self.students.intern(student, pseudonym);
         let exam = self.exams.intern(exam);
-        match self.find_in_exam(exam, student) {
+        let foreseen = seat.filter(|seat| seat.student == student && seat.exam == exam);
+        match self.find_at(exam, student, foreseen.map(|seat| seat.place)) {
             Ok(slot) => {
                 let counted = self.chronicle.get(slot);
                 if !self.policy.replaces(counted.score(), score) {
@@ -186,9 +203,21 @@ impl Gradebook {
 
     /// The slot of `student` in `exam`, or the place where it would be listed.
     fn find_in_exam(&self, exam: ExamIndex, student: StudentIndex) -> Result<Slot, Place> {
+        self.find_at(exam, student, None)
+    }
+
+    /// As [`find_in_exam`](Self::find_in_exam), beginning with a guess.
+    fn find_at(
+        &self,
+        exam: ExamIndex,
+        student: StudentIndex,
+        guess: Option<Place>,
+    ) -> Result<Slot, Place> {
         let results = &self.exams.get(exam).results;
         let label = self.students.label(student);
-        let place = results.partition_point(|sat| self.students.label(sat.student) < label);
+        let before = |sat: Sat| self.students.label(sat.student) < label;
+        let guess = guess.filter(|&place| results.is_partition_point(place, before));
+        let place = guess.unwrap_or_else(|| results.partition_point(before));
         match results.at(place) {
             Some(sat) if sat.student == student => Ok(sat.slot),
             _ => Err(place),

@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 /// The most items in one block: an insertion moves at most so many.
 const BLOCK_ITEMS_MAX: usize = 512;
 
-/// A block grows by an eighth of its length, but at least and at most so many items at a time, so
-/// that hardly any of it is empty: about 4 % on average where blocks are full-grown.
-const GROWTH_ITEMS: std::ops::RangeInclusive<usize> = 4..=32;
+/// A block grows by an eighth of its length, but at least and at most so many bytes at a time: so
+/// that hardly any of it is empty, about 4 % on average where blocks are full-grown.
+const GROWTH_BYTES: std::ops::RangeInclusive<usize> = 32..=256;
 
 /// A sorted sequence of small copyable items, in blocks of at most [`BLOCK_ITEMS_MAX`].
 ///
@@ -92,6 +92,40 @@ impl<T: Copy> SortedBlocks<T> {
                 Place { block, index }
             }
         }
+    }
+
+    /// [`partition_point`](Self::partition_point) for several lists, or for several items in one;
+    /// `before` is told which. Takes each step for all lists before the next step.
+    pub(super) fn partition_points<const COUNT: usize>(
+        lists: [Option<&Self>; COUNT],
+        before: impl Fn(usize, T) -> bool,
+    ) -> [Place; COUNT] {
+        let firsts = lists.map(|list| match list.map(|list| &list.0) {
+            Some(Form::Many(many)) => &many.firsts[..],
+            Some(Form::One(_)) | None => &[],
+        });
+        let blocks = partition_points(firsts, &before).map(|passed| passed.saturating_sub(1));
+        let mut items = [&[][..]; COUNT];
+        for (number, list) in lists.iter().enumerate() {
+            if let Some(list) = list {
+                items[number] = &list.blocks()[blocks[number]];
+            }
+        }
+        let indexes = partition_points(items, &before);
+        std::array::from_fn(|number| Place { block: blocks[number], index: indexes[number] })
+    }
+
+    /// Whether this is what [`partition_point`](Self::partition_point) would find, whatever happened
+    /// to the list since the place was found.
+    pub(super) fn is_partition_point(
+        &self,
+        place: Place,
+        mut before: impl FnMut(T) -> bool,
+    ) -> bool {
+        let exists = self.blocks().get(place.block).is_some_and(|block| place.index <= block.len());
+        exists
+            && self.before(place).next().is_none_or(&mut before)
+            && self.at(place).is_none_or(|item| !before(item))
     }
 
     /// The item after `place`.
@@ -236,9 +270,30 @@ impl<T: Copy> Many<T> {
     }
 }
 
+fn partition_points<T: Copy, const COUNT: usize>(
+    lists: [&[T]; COUNT],
+    before: impl Fn(usize, T) -> bool,
+) -> [usize; COUNT] {
+    let mut starts = [0; COUNT];
+    let mut lengths = lists.map(<[T]>::len);
+    let longest = lengths.iter().max().map_or(0, |most| most + 1);
+    for _ in 0..longest.next_power_of_two().trailing_zeros() {
+        for (number, list) in lists.iter().enumerate() {
+            let half = lengths[number] / 2;
+            let Some(&middle) = list.get(starts[number] + half) else { continue };
+            // Without a branch, as nobody can foretell which way it would go.
+            let passed = usize::from(before(number, middle) & (lengths[number] > 0));
+            starts[number] += passed * (half + 1);
+            lengths[number] = half - (passed & !lengths[number] & 1);
+        }
+    }
+    starts
+}
+
 fn insert_into<T>(items: &mut Vec<T>, index: usize, item: T) {
     if items.len() == items.capacity() {
-        let (least, most) = GROWTH_ITEMS.into_inner();
+        let (least, most) =
+            (GROWTH_BYTES.start() / size_of::<T>(), GROWTH_BYTES.end() / size_of::<T>());
         let step = (items.len() / 8).clamp(least, most);
         items.reserve_exact(step.min(BLOCK_ITEMS_MAX - items.len()));
     }
@@ -247,7 +302,7 @@ fn insert_into<T>(items: &mut Vec<T>, index: usize, item: T) {
 
 fn remove_from<T>(items: &mut Vec<T>, index: usize) {
     items.remove(index);
-    if items.capacity() > 2 * items.len() + GROWTH_ITEMS.end() {
+    if items.capacity() > 2 * items.len() + GROWTH_BYTES.end() / size_of::<T>() {
         items.shrink_to_fit();
     }
 }
@@ -294,6 +349,14 @@ mod tests {
                 prop_assert!(list.after(place).eq(plain[index..].iter().copied()));
                 prop_assert!(list.before(place).eq(plain[..index].iter().rev().copied()));
                 prop_assert_eq!(list.count_after(place), plain.len() - index);
+            }
+            let bounds: [u16; 9] = std::array::from_fn(|number| (number * 8000) as u16);
+            let places = SortedBlocks::partition_points([Some(&list); 9], |number, item| item < bounds[number]);
+            for (place, bound) in places.into_iter().zip(bounds) {
+                prop_assert_eq!(place, list.partition_point(|item| item < bound));
+                prop_assert!(list.is_partition_point(place, |item| item < bound));
+                let elsewhere = list.iter().any(|item| (bound..bound + 1000).contains(&item));
+                prop_assert_eq!(list.is_partition_point(place, |item| item < bound + 1000), !elsewhere);
             }
         }
     }

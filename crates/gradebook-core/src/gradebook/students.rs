@@ -84,6 +84,11 @@ impl Students {
         self.table.find(hash, |&index| self.id(index) == student).copied()
     }
 
+    /// Who the student with this pseudonym is, if it is anybody: a guess that looks at hashes only.
+    pub(super) fn guess(&self, pseudonym: Pseudonym) -> Option<StudentIndex> {
+        self.table.find(pseudonym.hash(), |_| true).copied()
+    }
+
     pub(super) fn find_pseudonym(&self, pseudonym: Pseudonym) -> Option<StudentIndex> {
         let same = |index: &StudentIndex| self.pseudonym(self.id(*index)) == pseudonym;
         self.table.find(pseudonym.hash(), same).copied()
