@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradebook_core::gradebook::{Erasure, Posted};
+use gradebook_core::gradebook::{Erasure, FORESEEN_ENTRIES, Posted};
 use gradebook_core::{Entry, Gradebook, Position};
 
 use crate::book::SharedBook;
@@ -27,8 +27,14 @@ impl Poster {
     pub fn post(&self, entries: &[(Position, Entry)]) {
         let Some(&(last, _)) = entries.last() else { return };
         let mut notices = Vec::new();
-        self.book.post_each(entries, |book, (position, entry)| {
-            match (book.post(*position, entry), entry) {
+        let mut foreseen = Vec::with_capacity(FORESEEN_ENTRIES);
+        self.book.post_each(entries.iter().enumerate(), |book, (index, (position, entry))| {
+            if index % FORESEEN_ENTRIES == 0 {
+                let ahead = entries[index..].iter().take(FORESEEN_ENTRIES);
+                book.foresee(ahead.map(|(_, entry)| entry), &mut foreseen);
+            }
+            let foreseen = foreseen[index % FORESEEN_ENTRIES];
+            match (book.post_foreseen(*position, entry, foreseen), entry) {
                 (Posted::Changed, Entry::Scored { student, exam, .. }) => {
                     if self.hub.watches(student, *exam) {
                         notices.extend(book.change(student, *exam).map(Notice::Changed));

@@ -1,6 +1,8 @@
 //! Whatever was posted and whatever is asked, the gradebook answers as the plain one does.
 
-use gradebook_core::gradebook::{Anchor, ListKey, ListQuery, Page, ResultKey, ResultQuery, Sort};
+use gradebook_core::gradebook::{
+    Anchor, FORESEEN_ENTRIES, ListKey, ListQuery, Page, ResultKey, ResultQuery, Sort,
+};
 use gradebook_core::{Entry, Gradebook, Position, Score, ScoringPolicy, Timestamp};
 use proptest::prelude::*;
 
@@ -9,8 +11,17 @@ use crate::model::PlainBook;
 
 fn both(policy: ScoringPolicy, journal: &[(Position, Entry)]) -> (Gradebook, PlainBook) {
     let (mut book, mut plain) = (Gradebook::new(policy, KEY), PlainBook::new(policy, KEY));
-    for (position, entry) in journal {
-        assert_eq!(book.post(*position, entry), plain.post(*position, entry));
+    let mut foreseen = Vec::new();
+    // Some are foreseen, some are not.
+    for (number, group) in journal.chunks(FORESEEN_ENTRIES).enumerate() {
+        book.foresee(group.iter().map(|(_, entry)| entry), &mut foreseen);
+        for ((position, entry), foreseen) in group.iter().zip(&foreseen) {
+            let posted = match number % 3 {
+                0 => book.post(*position, entry),
+                _ => book.post_foreseen(*position, entry, *foreseen),
+            };
+            assert_eq!(posted, plain.post(*position, entry));
+        }
     }
     (book, plain)
 }
