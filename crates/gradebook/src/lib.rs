@@ -11,6 +11,7 @@ pub mod hub;
 pub mod journal;
 pub mod metrics;
 pub mod poster;
+pub mod progress;
 pub mod pulse;
 pub mod reader;
 pub mod rejections;

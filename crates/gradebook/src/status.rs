@@ -190,6 +190,11 @@ impl Status {
         self.journal.lock().unavailable = Some(why);
     }
 
+    /// The journal answers again.
+    pub fn journal_available(&self) {
+        self.journal.lock().unavailable = None;
+    }
+
     /// A task has ended that should not have.
     pub fn task_failed(&self) {
         self.failed.store(true, Ordering::Relaxed);

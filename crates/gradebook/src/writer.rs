@@ -7,10 +7,12 @@ use gradebook_core::feed_format::FeedScore;
 use gradebook_core::{Entry, Position, StudentId, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{BATCH_ENTRIES_MAX, Checkpoint, Journal, JournalError};
 use crate::poster::Poster;
+use crate::progress::{Elsewhere, Progress};
 use crate::status::Status;
 
 /// Deliveries that wait for the writer. When it is full the feeds stop reading their sockets.
@@ -25,6 +27,9 @@ const POSTING_BATCHES_MAX: usize = 4;
 /// Waits between two tries while the journal is unavailable: the first, and the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
+
+/// Between two tries to finish what an erasure has left.
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -59,9 +64,11 @@ pub struct EraseRequest {
     pub done: oneshot::Sender<Position>,
 }
 
+type Batch = Vec<(Position, Entry)>;
+
 /// A batch that the journal has, on its way to the book.
 struct Appended {
-    entries: Vec<(Position, Entry)>,
+    entries: Batch,
     erased: Option<(oneshot::Sender<Position>, Position)>,
 }
 
@@ -70,6 +77,9 @@ pub struct Writer {
     journal: Box<dyn Journal>,
     last: Position,
     last_received: Timestamp,
+    /// When the journal is to be asked next to finish what erasures have left; `None` when nothing
+    /// is left.
+    purge_due: Option<Instant>,
     status: Arc<Status>,
     shutdown: CancellationToken,
 }
@@ -97,6 +107,8 @@ impl Writer {
             journal,
             last: Position::START,
             last_received: Timestamp::default(),
+            // An earlier process may have been killed before it had finished.
+            purge_due: Some(Instant::now()),
             status,
             shutdown,
         }
@@ -104,25 +116,53 @@ impl Writer {
 
     /// Posts everything that the journal holds. Blocks.
     ///
+    /// While one batch is being posted, on a thread of its own, the next is being read.
+    ///
     /// # Errors
-    /// When the journal cannot be read.
+    /// When the journal cannot be read, or posting has ended.
     pub fn replay(&mut self, poster: &Poster) -> Result<(), WriterError> {
-        let total = self.journal.last()?;
+        let total = self.patiently(|journal| journal.last())?;
         self.status.replay_started(total);
+        let status = Arc::clone(&self.status);
+        let outcome = std::thread::scope(|scope| {
+            let (read, batches) = sync_mpsc::sync_channel::<Batch>(POSTING_BATCHES_MAX);
+            scope.spawn(move || {
+                let what = "rebuilding the gradebook";
+                let mut progress = Progress::start(what, total.get(), Elsewhere::Logged);
+                for batch in batches {
+                    poster.post(&batch);
+                    if let Some((last, _)) = batch.last() {
+                        status.replayed(*last);
+                        progress.at(last.get());
+                    }
+                }
+                let took = progress.finish();
+                tracing::info!(
+                    entries = total.get(),
+                    took_ms = took.as_millis() as u64,
+                    "the gradebook is as the journal"
+                );
+            });
+            self.read_all(&read)
+        });
+        outcome?;
+        self.status.replay_finished(self.last);
+        Ok(())
+    }
+
+    fn read_all(&mut self, batches: &sync_mpsc::SyncSender<Batch>) -> Result<(), WriterError> {
         while !self.shutdown.is_cancelled() {
-            let entries = self.journal.read(self.last, BATCH_ENTRIES_MAX)?;
-            let Some((last, _)) = entries.last() else { break };
+            let after = self.last;
+            let batch = self.patiently(|journal| journal.read(after, BATCH_ENTRIES_MAX))?;
+            let Some((last, _)) = batch.last() else { break };
             self.last = *last;
-            for (_, entry) in &entries {
+            for (_, entry) in &batch {
                 if let Entry::Scored { received, .. } = entry {
                     self.last_received = self.last_received.max(*received);
                 }
             }
-            poster.post(&entries);
-            self.status.replayed(self.last);
+            batches.send(batch).map_err(|_| WriterError::PosterGone)?;
         }
-        self.last = self.journal.last()?;
-        self.status.replay_finished(self.last);
         Ok(())
     }
 
@@ -131,7 +171,7 @@ impl Writer {
     /// # Errors
     /// When the journal cannot be read.
     pub fn checkpoint(&mut self, feed: &str) -> Result<Option<Arc<str>>, WriterError> {
-        Ok(self.journal.checkpoint(feed)?)
+        self.patiently(|journal| journal.checkpoint(feed))
     }
 
     /// Keeps what comes until `inbox` closes. Blocks; must run within a tokio runtime's blocking
@@ -158,7 +198,7 @@ impl Writer {
                     }
                 }
             });
-            while let Some(command) = inbox.blocking_recv() {
+            while let Some(command) = self.next_command(&mut inbox)? {
                 let mut next = Some(command);
                 while let Some(command) = next.take() {
                     let batch = match command {
@@ -170,6 +210,38 @@ impl Writer {
             }
             Ok(())
         })
+    }
+
+    /// The next command; `None` when there will be none. Meanwhile finishes what erasures have left.
+    fn next_command(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Command>,
+    ) -> Result<Option<Command>, WriterError> {
+        while let Some(due) = self.purge_due {
+            if due <= Instant::now() {
+                self.purge()?;
+                continue;
+            }
+            let waiting = tokio::time::timeout_at(due, inbox.recv());
+            if let Ok(command) = Handle::current().block_on(waiting) {
+                return Ok(command);
+            }
+        }
+        Ok(inbox.blocking_recv())
+    }
+
+    /// Asks the journal to finish what erasures have left, and again later if it could not.
+    fn purge(&mut self) -> Result<(), WriterError> {
+        self.purge_due = match self.journal.purge() {
+            Ok(true) => None,
+            Ok(false) => Some(Instant::now() + PURGE_INTERVAL),
+            Err(JournalError::Unavailable(cause)) => {
+                tracing::warn!(error = %cause, "what was erased is not yet gone from the disk");
+                Some(Instant::now() + PURGE_INTERVAL)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(())
     }
 
     /// Appends `delivery` and whatever else has gathered in `inbox`, up to a batch. A command that
@@ -203,7 +275,8 @@ impl Writer {
             }
         }
         let before = self.last;
-        self.last = self.persist(|journal| journal.append(before, &entries, &checkpoints))?;
+        self.last = self.patiently(|journal| journal.append(before, &entries, &checkpoints))?;
+        self.status.journal_written(self.last);
         metrics::counter!("gradebook_journal_entries_total").increment(entries.len() as u64);
         let positions = (1..).map(|ahead| before.plus(ahead));
         Ok(Appended { entries: positions.zip(entries).collect(), erased: None })
@@ -212,24 +285,29 @@ impl Writer {
     fn erase(&mut self, request: EraseRequest) -> Result<Appended, WriterError> {
         let EraseRequest { student, suppress, done } = request;
         let before = self.last;
-        self.last = self.persist(|journal| journal.erase(before, &student, suppress))?;
+        self.last = self.patiently(|journal| journal.erase(before, &student, suppress))?;
+        self.status.journal_written(self.last);
+        self.purge()?;
         let student = self.journal.identity().key.pseudonym(&student);
         let entries = vec![(self.last, Entry::Erased { student, suppress })];
         Ok(Appended { entries, erased: Some((done, self.last)) })
     }
 
-    /// Tries until the journal has it: nothing is dropped, and nothing unsaved becomes visible.
+    /// Tries until the journal can: nothing is dropped, and nothing unsaved becomes visible.
     /// Meanwhile the inbox fills, and the feeds are held back.
-    fn persist(
+    fn patiently<Done>(
         &mut self,
-        mut attempt: impl FnMut(&mut dyn Journal) -> Result<Position, JournalError>,
-    ) -> Result<Position, WriterError> {
+        mut attempt: impl FnMut(&mut dyn Journal) -> Result<Done, JournalError>,
+    ) -> Result<Done, WriterError> {
         let mut wait = RETRY_FIRST;
         loop {
             match attempt(self.journal.as_mut()) {
-                Ok(last) => {
-                    self.status.journal_written(last);
-                    return Ok(last);
+                Ok(done) => {
+                    if wait > RETRY_FIRST {
+                        tracing::info!("the journal is available again");
+                        self.status.journal_available();
+                    }
+                    return Ok(done);
                 }
                 Err(JournalError::Unavailable(cause)) => {
                     metrics::counter!("gradebook_journal_unavailable_total").increment(1);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gradebook_core::{PseudonymKey, StudentId, Timestamp};
 use rusqlite::types::ValueRef;
@@ -28,6 +29,9 @@ const WAL_PAGES: u32 = 4_096;
 
 /// What remains of the write-ahead log's file after it has been larger, in bytes.
 const WAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
+
+/// How long one attempt waits for another process's transaction.
+const BUSY_WAIT: Duration = Duration::from_millis(100);
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -258,6 +262,8 @@ fn belongs_to_us(path: &Path, connection: &Connection) -> Result<(), OpenError> 
 
 fn keep_in_wal(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
+    // Somebody else's transaction is waited for by the writer, which says so meanwhile.
+    connection.busy_timeout(BUSY_WAIT)?;
     // FULL syncs the log at every commit: what a client has read survives a power cut.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
