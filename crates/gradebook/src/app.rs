@@ -32,7 +32,8 @@ use crate::writer::{INBOX_DELIVERIES_MAX, Writer};
 /// How often metrics are folded: often enough that the samples in between are few.
 const METRICS_FOLD_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The tasks of the process, each with a name. One that ends before the shutdown is a failure.
+/// The tasks of the process, each with a name. One that ends before the shutdown is a failure,
+/// also when it ends without an error: a service that has lost a part looks healthy and is not.
 struct Tasks {
     set: JoinSet<(&'static str, anyhow::Result<()>)>,
     shutdown: CancellationToken,
@@ -59,12 +60,14 @@ impl Tasks {
         self.set.spawn_blocking(move || (name, task()));
     }
 
-    /// Waits for all of them. The first to fail makes the process unready and ends the others.
+    /// Waits for all of them. One that fails, or ends early, makes the process unready and ends the
+    /// others.
     async fn join(mut self, status: &Status) -> anyhow::Result<()> {
         let mut outcome = Ok(());
         while let Some(ended) = self.set.join_next().await {
             let failure = match ended {
-                Ok((_, Ok(()))) => continue,
+                Ok((_, Ok(()))) if self.shutdown.is_cancelled() => continue,
+                Ok((name, Ok(()))) => anyhow::anyhow!("{name} ended unexpectedly"),
                 Ok((name, Err(error))) => error.context(format!("{name} failed")),
                 Err(error) => anyhow::Error::new(error).context("a task panicked"),
             };
@@ -175,7 +178,12 @@ async fn run_feeds(
     context: FeedContext,
     checkpoints: oneshot::Receiver<Vec<Option<Arc<str>>>>,
 ) -> anyhow::Result<()> {
-    let Ok(checkpoints) = checkpoints.await else { return Ok(()) };
+    let shutdown = context.shutdown.clone();
+    let Ok(checkpoints) = checkpoints.await else {
+        // The writer has failed, and says so itself.
+        shutdown.cancelled().await;
+        return Ok(());
+    };
     let mut set = JoinSet::new();
     for (index, (settings, last_event_id)) in feeds.into_iter().zip(checkpoints).enumerate() {
         let context = FeedContext { index, ..context.clone() };
@@ -186,6 +194,8 @@ async fn run_feeds(
     while let Some(ended) = set.join_next().await {
         ended.context("a feed panicked")?;
     }
+    // A feed may say that there will be no more; what it has said is still served.
+    shutdown.cancelled().await;
     Ok(())
 }
 
@@ -227,5 +237,54 @@ fn bad_journal(error: &OpenError) -> BadSetting {
         setting: "--journal".to_owned(),
         value: Some(error.path.display().to_string()),
         why: error.reason.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn outcome_with(
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) -> (anyhow::Result<()>, Status) {
+        let shutdown = CancellationToken::new();
+        let mut tasks = Tasks::new(shutdown.clone());
+        tasks.spawn("the other", async move {
+            shutdown.cancelled().await;
+            Ok(())
+        });
+        tasks.spawn("the task", task);
+        let status = Status::new("memory", Vec::new());
+        (tasks.join(&status).await, status)
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_early_in_any_way_ends_the_process_with_a_failure() {
+        let (outcome, status) = outcome_with(async { Ok(()) }).await;
+        assert_eq!(outcome.unwrap_err().to_string(), "the task ended unexpectedly");
+        assert!(status.has_failed());
+
+        let (outcome, status) = outcome_with(async { anyhow::bail!("no disk") }).await;
+        assert_eq!(format!("{:#}", outcome.unwrap_err()), "the task failed: no disk");
+        assert!(status.has_failed() && status.not_ready().is_some());
+
+        let (outcome, status) = outcome_with(async { panic!("a bug") }).await;
+        assert_eq!(outcome.unwrap_err().to_string(), "a task panicked");
+        assert!(status.has_failed());
+    }
+
+    #[tokio::test]
+    async fn tasks_that_end_after_the_shutdown_have_not_failed() {
+        let shutdown = CancellationToken::new();
+        let mut tasks = Tasks::new(shutdown.clone());
+        let told = shutdown.clone();
+        tasks.spawn("the task", async move {
+            told.cancelled().await;
+            Ok(())
+        });
+        shutdown.cancel();
+        let status = Status::new("memory", Vec::new());
+        assert!(tasks.join(&status).await.is_ok());
+        assert!(!status.has_failed());
     }
 }

@@ -10,6 +10,7 @@ use gradebook_core::ScoringPolicy;
 use crate::config::file::{self, SettingsFile};
 use crate::config::refusal;
 use crate::config::{BadSetting, FeedArgs, JournalUrl, ListenArgs, SimulateArgs, SimulationArgs};
+use crate::http::access::Scope;
 use crate::telemetry::LogArgs;
 
 /// A live gradebook: exam scores from an event stream, kept, averaged exactly and served.
@@ -23,6 +24,17 @@ pub struct Cli {
     /// Read settings from this TOML file; flags and the environment win over it
     #[arg(long, global = true, env = "GRADEBOOK_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// How many seconds a shutdown may take: requests finish, and what was delivered is kept
+    #[arg(
+        long,
+        global = true,
+        env = "GRADEBOOK_SHUTDOWN_TIMEOUT",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        value_name = "SECONDS"
+    )]
+    pub shutdown_timeout: u64,
 
     /// Flags about logs.
     #[command(flatten)]
@@ -78,6 +90,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// A feed that behaves like the original live-test-scores service, for trying things out
     Simulate(SimulateArgs),
+    /// Make access tokens
+    Token(TokenArgs),
 }
 
 /// Flags of `serve`.
@@ -139,4 +153,35 @@ pub struct DemoArgs {
     /// Flags about the simulated scores.
     #[command(flatten)]
     pub simulation: SimulationArgs,
+}
+
+/// Flags of `token`.
+#[derive(Clone, Debug, Args)]
+pub struct TokenArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TokenCommand,
+}
+
+/// What can be done with tokens.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token: its hash is added to the file, and the token itself is printed this once
+    New(NewTokenArgs),
+}
+
+/// Flags of `token new`.
+#[derive(Clone, Debug, Args)]
+pub struct NewTokenArgs {
+    /// For people: who will hold it
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+
+    /// What it allows: `read` everything, or also erase and see what was refused
+    #[arg(long, default_value_t = Scope::Read, value_name = "read|admin")]
+    pub scope: Scope,
+
+    /// The file that `serve --token-file` reads; made if need be
+    #[arg(long, env = "GRADEBOOK_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: PathBuf,
 }

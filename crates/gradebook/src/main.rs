@@ -6,15 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use gradebook::cli::{Cli, Command, Stop};
+use gradebook::cli::{Cli, Command, Stop, TokenCommand};
 use gradebook::config::BadSetting;
+use gradebook::http::access::TokenFile;
 use gradebook::{app, metrics, telemetry, tls};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-
-/// How long a shutdown may take: requests finish, and what was delivered is kept. Well below the
-/// 30 seconds that Kubernetes waits before it kills.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
@@ -48,18 +45,18 @@ fn refuse(bad: &BadSetting) -> ExitCode {
 }
 
 /// Runs the command in a runtime of its own, which is not waited for afterwards: whatever has not
-/// ended by then has had [`SHUTDOWN_MAX`] to do so.
+/// ended by then has had time enough to do so.
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run_until_signal(&cli.command));
+    let outcome = runtime.block_on(run_until_signal(cli));
     runtime.shutdown_background();
     outcome
 }
 
-async fn run_until_signal(command: &Command) -> anyhow::Result<()> {
+async fn run_until_signal(cli: &Cli) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let shutdown = CancellationToken::new();
-    let work = work(command, shutdown.clone());
+    let work = work(&cli.command, shutdown.clone());
     tokio::pin!(work);
     tokio::select! {
         outcome = &mut work => return outcome,
@@ -69,8 +66,8 @@ async fn run_until_signal(command: &Command) -> anyhow::Result<()> {
     tokio::select! {
         outcome = &mut work => outcome,
         () = signals.next() => bail!("a second signal came before everything had ended"),
-        () = tokio::time::sleep(SHUTDOWN_MAX) => {
-            bail!("not everything had ended after {} seconds", SHUTDOWN_MAX.as_secs())
+        () = tokio::time::sleep(Duration::from_secs(cli.shutdown_timeout)) => {
+            bail!("not everything had ended after {} seconds", cli.shutdown_timeout)
         }
     }
 }
@@ -80,7 +77,14 @@ async fn work(command: &Command, shutdown: CancellationToken) -> anyhow::Result<
         Command::Serve(args) => app::serve(args, shutdown).await,
         Command::Demo(args) => app::demo(args, shutdown).await,
         Command::Simulate(args) => app::simulate(args, shutdown).await,
+        Command::Token(args) => token(&args.command),
     }
+}
+
+fn token(command: &TokenCommand) -> anyhow::Result<()> {
+    let TokenCommand::New(args) = command;
+    let token = TokenFile::add(&args.token_file, &args.name, args.scope)?;
+    Ok(writeln!(io::stdout(), "{token}")?)
 }
 
 /// The signals that ask a process to end.

@@ -57,7 +57,7 @@ pub const METRICS: &[Description] = &[
         Kind::Counter,
         "gradebook_subscribers_lagged_total",
         Unit::Count,
-        "subscribers that were too slow and were cut off",
+        "subscribers that fell behind, and read what they missed from the gradebook",
     ),
     (
         Kind::Counter,

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use gradebook_core::{Position, Timestamp};
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
 
@@ -15,6 +16,7 @@ pub struct Status {
     pub feeds: Vec<FeedStatus>,
     journal_kind: &'static str,
     journal: Mutex<JournalStatus>,
+    rebuilt: CancellationToken,
     failed: AtomicBool,
 }
 
@@ -135,7 +137,8 @@ impl Status {
             replay: Some(Replay::default()),
             ..JournalStatus::default()
         });
-        Self { feeds, journal_kind, journal, failed: AtomicBool::new(false) }
+        let (rebuilt, failed) = (CancellationToken::new(), AtomicBool::new(false));
+        Self { feeds, journal_kind, journal, rebuilt, failed }
     }
 
     /// Tells `hub` what each feed is doing, now and whenever that changes. Later calls do nothing.
@@ -176,6 +179,12 @@ impl Status {
         let mut journal = self.journal.lock();
         journal.replay = None;
         journal.position = last;
+        self.rebuilt.cancel();
+    }
+
+    /// Waits until the book is as the journal for the first time.
+    pub async fn rebuilt(&self) {
+        self.rebuilt.cancelled().await;
     }
 
     /// The journal has taken a batch.

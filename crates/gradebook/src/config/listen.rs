@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::AccessArgs;
+
 /// Flags about the HTTP server.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "HTTP")]
@@ -14,4 +16,8 @@ pub struct ListenArgs {
         value_name = "ADDRESS:PORT"
     )]
     pub listen: SocketAddr,
+
+    /// Flags about access.
+    #[command(flatten)]
+    pub access: AccessArgs,
 }

@@ -2,6 +2,7 @@
 //!
 //! One struct for each concern; each is a group of command-line flags, and validated once.
 
+mod access;
 mod feed;
 pub(crate) mod file;
 mod journal;
@@ -12,6 +13,7 @@ pub(crate) mod refusal;
 mod settings;
 mod simulate;
 
+pub use access::{AccessArgs, AccessSettings, Origin};
 pub use feed::{FeedArgs, FeedHeader, FeedSettings, FeedUrl, RECONNECT_DELAY_MAX, TOKEN_BYTES_MAX};
 pub use journal::JournalUrl;
 pub use listen::ListenArgs;

@@ -1,7 +1,10 @@
 //! Resources and their representations. Reads the gradebook, never the journal.
 
 pub mod access;
+mod event_id;
+pub mod live;
 pub mod pages;
+mod representation;
 pub mod server;
 
 use axum::Router;

@@ -54,6 +54,7 @@ pub struct HubFull {
 #[derive(Debug)]
 pub struct Hub {
     subscribers_max: usize,
+    queued_max: usize,
     /// How many subscribers there are, and how many of them watch a list.
     subscribers: AtomicUsize,
     list_subscribers: AtomicUsize,
@@ -88,8 +89,15 @@ impl Hub {
     /// A hub with room for `subscribers_max` subscribers.
     #[must_use]
     pub fn new(subscribers_max: usize) -> Self {
+        Self::queueing_at_most(subscribers_max, QUEUED_NOTICES_MAX)
+    }
+
+    /// A hub with a bound of its own in the place of [`QUEUED_NOTICES_MAX`].
+    #[must_use]
+    pub fn queueing_at_most(subscribers_max: usize, queued_max: usize) -> Self {
         Self {
             subscribers_max,
+            queued_max,
             subscribers: AtomicUsize::new(0),
             list_subscribers: AtomicUsize::new(0),
             students: Arc::new(Topic::new()),
@@ -145,7 +153,7 @@ impl Hub {
     fn push(&self, published: &[Arc<Published>]) -> Vec<Arc<Topic>> {
         let mut touched = Vec::new();
         let mut push = |topic: &Arc<Topic>, published: &[Arc<Published>]| {
-            if topic.push(published, &self.held) {
+            if topic.push(published, self.queued_max, &self.held) {
                 touched.push(Arc::clone(topic));
             }
         };
@@ -171,12 +179,6 @@ impl Hub {
             }
         }
         touched
-    }
-
-    /// Everything up to here has been published.
-    #[must_use]
-    pub fn published(&self) -> Position {
-        Position::new(self.published.load(Ordering::Acquire))
     }
 
     /// Tells everybody what a feed is doing now.

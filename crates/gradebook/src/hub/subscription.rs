@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
+use gradebook_core::Position;
+
 use super::topic::{Seat, Taken, Topic};
 use super::{FeedNotice, Hub, HubFull, Published, View, Watched};
 
@@ -87,6 +89,12 @@ impl Subscription {
     #[must_use]
     pub fn watched(&self) -> &Watched {
         &self.watched
+    }
+
+    /// Everything up to here has been published.
+    #[must_use]
+    pub fn published(&self) -> Position {
+        Position::new(self.hub.published.load(Ordering::Acquire))
     }
 
     /// Takes what is there: notices go to `taken`, at most

@@ -116,9 +116,14 @@ impl Topic {
         state.subscribers == 0
     }
 
-    /// Adds `notices`; nobody is woken yet. Returns whether it is the first since the last
+    /// Adds `notices`, and keeps at most `queued_max`; nobody is woken yet. Returns whether it is the first since the last
     /// [`wake`](Self::wake).
-    pub(super) fn push(&self, notices: &[Arc<Published>], held: &AtomicUsize) -> bool {
+    pub(super) fn push(
+        &self,
+        notices: &[Arc<Published>],
+        queued_max: usize,
+        held: &AtomicUsize,
+    ) -> bool {
         let mut state = self.state.lock();
         if state.subscribers == 0 || notices.is_empty() {
             return false;
@@ -126,7 +131,7 @@ impl Topic {
         state.behind = state.subscribers;
         state.queue.extend(notices.iter().cloned());
         let held_now = held.fetch_add(notices.len(), Ordering::Relaxed) + notices.len();
-        let kept = if held_now > HELD_NOTICES_MAX { 0 } else { QUEUED_NOTICES_MAX };
+        let kept = if held_now > HELD_NOTICES_MAX { 0 } else { queued_max };
         let surplus = state.queue.len().saturating_sub(kept);
         if surplus > 0 {
             state.drop_first(surplus, held);

@@ -1,8 +1,12 @@
 //! Tests of the built binary over real sockets, in files named after the URLs and parts they test.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod demo;
 mod feed_connection;
 mod health;
 mod journal_contract;
+mod settings;
+mod shutdown;
+mod simulate;
 mod support;
 mod tidy;

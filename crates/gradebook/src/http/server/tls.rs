@@ -16,6 +16,12 @@ pub struct Tls {
     config: ArcSwap<ServerConfig>,
 }
 
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Tls({})", self.certificate.display())
+    }
+}
+
 /// Why a certificate cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub use feed::{FeedConnection, ScriptedFeed};
 pub use redis::RedisServer;
-pub use service::{Answer, Service};
+pub use service::{Answer, Service, finished};
 
 /// How long anything may take before a test gives up on it. Generous: it bounds a failure, and
 /// never decides a success.

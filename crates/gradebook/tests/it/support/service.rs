@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -191,6 +192,21 @@ impl Answer {
         let value = self.headers.get(name);
         value.unwrap_or_else(|| panic!("no header {name} in {:?}", self.headers)).to_str().unwrap()
     }
+}
+
+/// Runs `command` until it ends by itself.
+pub async fn finished(command: &mut Command) -> Output {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("did not end by itself: {:?}", child.wait_with_output().unwrap());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    child.wait_with_output().unwrap()
 }
 
 /// Keeps every line of `stderr` in `log`, and passes it on.

@@ -1,0 +1,3 @@
+//! One file for each media type.
+
+pub mod event_stream;
