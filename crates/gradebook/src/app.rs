@@ -159,7 +159,7 @@ async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> 
     };
     tasks.spawn("the feeds", run_feeds(feeds, context, replayed));
     tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
-    tasks.spawn("the HTTP server", http::serve(listener, reader, shutdown));
+    tasks.spawn("the HTTP server", http::serve(listener, http::Api::new(reader, None), shutdown));
     tasks.join(&status).await
 }
 

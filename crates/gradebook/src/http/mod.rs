@@ -1,18 +1,116 @@
 //! Resources and their representations. Reads the gradebook, never the journal.
+//!
+//! A request comes in through [`observe`] (its id, its limits, how errors look), [`compress`] (its
+//! coding) and the router, which is made from the table in [`resource`]. [`call`] checks everything
+//! that does not depend on what the book holds: path, query, representation. The resource's own
+//! file looks into the book, briefly, and hands a document to [`representation`].
+//!
+//! Invariant: nothing here writes, except through [`Reader::erase`]; no response depends on the
+//! `Host` header, the time or the host; no log names a student.
 
+pub mod accept;
 pub mod access;
-mod event_id;
+pub mod call;
+pub mod compress;
+pub mod conditional;
+pub mod cursor;
+pub mod event_id;
+pub mod exams;
+pub mod feeds;
+pub mod health;
+pub mod index;
+pub mod links;
 pub mod live;
+pub mod observe;
+pub mod openapi;
 pub mod pages;
-mod representation;
+pub mod parameters;
+pub mod percent;
+pub mod problem;
+pub mod problem_kind;
+pub mod problems;
+pub mod query;
+pub mod rejections;
+pub mod reply;
+pub mod representation;
+pub mod resource;
+pub mod results;
 pub mod server;
+pub mod students;
+
+use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::{Request, State};
+use axum::middleware;
+use axum::response::IntoResponse;
+use axum::routing::any;
+use gradebook_core::Position;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::reader::Reader;
+use cursor::CursorKey;
+use event_id::EventId;
+use links::Links;
+use problem::Problem;
+
+/// What every request can be answered from.
+#[derive(Debug)]
+pub struct Api {
+    /// The gradebook, and how everything is.
+    pub reader: Reader,
+    /// Makes URLs.
+    pub links: Links,
+    /// Makes and reads cursors.
+    pub cursors: CursorKey,
+    /// What bodies depend on besides the book and the request: version, policy and public URL.
+    pub variant: String,
+}
+
+impl Api {
+    /// Answers from `reader`, with URLs under `public_url`.
+    #[must_use]
+    pub fn new(reader: Reader, public_url: Option<&str>) -> Self {
+        let links = Links::new(public_url);
+        let policy = reader.now().policy();
+        let variant = format!("{} {policy} {}", env!("CARGO_PKG_VERSION"), links.base());
+        Self { cursors: CursorKey::new(&reader.identity.key), reader, links, variant }
+    }
+
+    /// `position` as clients see it.
+    #[must_use]
+    pub fn event_id(&self, position: Position) -> EventId {
+        EventId { epoch: self.reader.identity.epoch, position }
+    }
+
+    /// The figures, in the text format of Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        crate::metrics::render(&self.reader)
+    }
+}
+
+/// All resources, and what surrounds them.
+pub fn router(api: Arc<Api>) -> Router {
+    let mut router = Router::new();
+    for resource in resource::ALL {
+        let answer = move |State(api): State<Arc<Api>>, request: Request| async move {
+            call::answer(api, resource, request).await
+        };
+        for path in resource.paths() {
+            router = router.route(&path, any(answer));
+        }
+    }
+    router
+        .fallback(|| async { Problem::not_found().into_response() })
+        .layer(compress::layer())
+        .layer(middleware::from_fn(compress::choose))
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), observe::observe))
+        .with_state(api)
+}
 
 /// Serves on `listener` until `shutdown`, then lets requests finish.
 ///
@@ -20,12 +118,11 @@ use crate::reader::Reader;
 /// When the listener fails for good.
 pub async fn serve(
     listener: TcpListener,
-    reader: Reader,
+    api: Api,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "serving");
-    let router = Router::new().route("/healthz", get(|| async { "ok\n" })).with_state(reader);
-    axum::serve(listener, router)
+    axum::serve(listener, router(Arc::new(api)))
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await?;
     Ok(())

@@ -1,0 +1,60 @@
+//! `/results`: every result.
+
+use axum::response::Response;
+use gradebook_core::Position;
+use gradebook_core::gradebook::{ResultKey, ResultQuery};
+
+use super::accept::MediaType;
+use super::access::Scope;
+use super::call::Call;
+use super::parameters as parameter;
+use super::problem::Problem;
+use super::representation::Document;
+use super::resource::{Operation, Resource, SortKeys};
+
+/// `/results`.
+pub static RESULTS: Resource = Resource {
+    template: "/results",
+    operation: Operation {
+        id: "listResults",
+        summary: "Every result, in the order in which they last changed",
+    },
+    scope: Some(Scope::Read),
+    parameters: &[
+        &parameter::EXAM,
+        &parameter::STUDENT,
+        &parameter::MIN_SCORE,
+        &parameter::MAX_SCORE,
+        &parameter::SINCE,
+        &parameter::SORT,
+        &parameter::LIMIT,
+        &parameter::CURSOR,
+        &parameter::FORMAT,
+        &parameter::LAST_EVENT_ID,
+    ],
+    // The order of the journal is the order in which results were received, and more exact.
+    sort_keys: SortKeys::Results(&[("receivedAt", ResultKey::Id)]),
+    media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
+    get: list,
+    watch: None,
+    delete: None,
+};
+
+fn list(call: &Call) -> Result<Response, Problem> {
+    let query = call.result_query::<Position>()?;
+    let book = call.api.reader.now();
+    let version = call.version(&book, book.revision());
+    if let Some(unchanged) = call.unchanged(&version.tag, Some(version.at))? {
+        return Ok(unchanged);
+    }
+    if call.wants_lines() {
+        drop(book);
+        let reader = call.api.reader.clone();
+        return Ok(call.lines(&version, query.after.clone(), move |after| {
+            reader.now().results(&ResultQuery { after, ..query.clone() })
+        }));
+    }
+    let page = book.results(&query);
+    drop(book);
+    Ok(call.show(&version, &Document::Results(call.list(page))))
+}

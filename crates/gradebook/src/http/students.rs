@@ -1,0 +1,131 @@
+//! `/students` and `/students/{id}`.
+
+use axum::response::Response;
+use gradebook_core::gradebook::{ListKey, ListQuery, ResultKey, ResultQuery};
+use gradebook_core::{ExamNumber, StudentId};
+
+use super::accept::MediaType;
+use super::access::Scope;
+use super::call::Call;
+use super::parameters as parameter;
+use super::problem::Problem;
+use super::representation::lines;
+use super::representation::{Document, Entity};
+use super::resource::{Operation, Resource, SortKeys};
+
+/// `/students`.
+pub static STUDENTS: Resource = Resource {
+    template: "/students",
+    operation: Operation {
+        id: "listStudents",
+        summary: "Students with at least one accepted score",
+    },
+    scope: Some(Scope::Read),
+    parameters: &[
+        &parameter::EXAM,
+        &parameter::STUDENT,
+        &parameter::CONTAINS,
+        &parameter::SORT,
+        &parameter::LIMIT,
+        &parameter::CURSOR,
+        &parameter::FORMAT,
+        &parameter::LAST_EVENT_ID,
+    ],
+    sort_keys: SortKeys::List(&[
+        ("studentId", ListKey::Id),
+        ("averageScore", ListKey::AverageScore),
+        ("resultCount", ListKey::ResultCount),
+        ("lastResultAt", ListKey::LastResultAt),
+    ]),
+    media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
+    get: list,
+    watch: None,
+    delete: None,
+};
+
+/// `/students/{id}`.
+pub static STUDENT: Resource = Resource {
+    template: "/students/{id}",
+    operation: Operation {
+        id: "getStudent",
+        summary: "One student: all results, and the average across exams",
+    },
+    scope: Some(Scope::Read),
+    parameters: &[
+        &parameter::EXAM,
+        &parameter::MIN_SCORE,
+        &parameter::MAX_SCORE,
+        &parameter::SINCE,
+        &parameter::SORT,
+        &parameter::LIMIT,
+        &parameter::CURSOR,
+        &parameter::INCLUDE,
+        &parameter::FORMAT,
+        &parameter::LAST_EVENT_ID,
+    ],
+    sort_keys: SortKeys::Results(&[
+        ("exam", ResultKey::Id),
+        ("score", ResultKey::Score),
+        ("receivedAt", ResultKey::ReceivedAt),
+    ]),
+    media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
+    get: show,
+    watch: None,
+    delete: None,
+};
+
+fn list(call: &Call) -> Result<Response, Problem> {
+    let query = call.list_query::<StudentId>()?;
+    let book = call.api.reader.now();
+    let version = call.version(&book, book.revision());
+    if let Some(unchanged) = call.unchanged(&version.tag, Some(version.at))? {
+        return Ok(unchanged);
+    }
+    if call.wants_lines() {
+        drop(book);
+        let reader = call.api.reader.clone();
+        return Ok(call.lines(&version, query.after.clone(), move |after| {
+            reader.now().students(&ListQuery { after, ..query.clone() })
+        }));
+    }
+    let page = book.students(&query);
+    drop(book);
+    Ok(call.show(&version, &Document::Students(call.list(page))))
+}
+
+fn show(call: &Call) -> Result<Response, Problem> {
+    let student = call.student()?;
+    let query = call.result_query::<ExamNumber>()?;
+    let book = call.api.reader.now();
+    let aggregate = book.student(&student).ok_or_else(Problem::student_not_found)?;
+    let revision = if call.query.standing { book.revision() } else { aggregate.revision };
+    let version = call.version(&book, revision);
+    if let Some(unchanged) = call.unchanged(&version.tag, Some(version.at))? {
+        return Ok(unchanged);
+    }
+    if call.wants_lines() {
+        drop(book);
+        let reader = call.api.reader.clone();
+        return Ok(call.lines(&version, query.after.clone(), move |after| {
+            let query = ResultQuery { after, ..query.clone() };
+            reader.now().student_results(&student, &query).unwrap_or_else(lines::nothing)
+        }));
+    }
+    let results = book.student_results(&student, &query).ok_or_else(Problem::student_not_found)?;
+    let statistics = book.student_statistics(&student).ok_or_else(Problem::student_not_found)?;
+    let policy = book.policy();
+    drop(book);
+    let results = call.list(results);
+    let entity = Entity { id: student, aggregate, statistics, policy, results };
+    Ok(call.show(&version, &Document::Student(entity)))
+}
+
+impl Call {
+    /// The student whom the path names. What cannot be an id names nobody.
+    ///
+    /// # Errors
+    /// A 404.
+    pub fn student(&self) -> Result<StudentId, Problem> {
+        StudentId::parse(&self.segment).map_err(|_| Problem::student_not_found())
+    }
+}
