@@ -40,6 +40,11 @@ fn fixed_point(score: Score) -> u128 {
     if shift >= 0 { mantissa << shift } else { shift_right_rounded(mantissa, shift.unsigned_abs()) }
 }
 
+/// `score` in whole units of 2^-`bits` (at most 63), the rest cut off.
+pub(crate) fn fraction_bits(score: Score, bits: u32) -> u64 {
+    (fixed_point(score) >> (FRACTION_BITS as u32 - bits)) as u64
+}
+
 /// `value / 2^shift`, rounded to nearest, ties to even.
 fn shift_right_rounded(value: u128, shift: u32) -> u128 {
     if shift > 127 {

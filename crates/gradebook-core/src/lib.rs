@@ -3,6 +3,10 @@
 //! No I/O, no clock, no randomness and no async: everything here is a deterministic function of its
 //! arguments. The service around it is the package `gradebook`.
 
+// A sum of doubles depends on their order. Scores are added up as integers, and each function that
+// rounds says so.
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+
 pub mod average;
 pub mod entry;
 pub mod exam;

@@ -30,7 +30,7 @@ use self::exams::{Exam, Exams, Sat};
 use self::record::{ExamIndex, Record, Slot, Stamp, StudentIndex};
 use self::sorted_blocks::Place;
 use self::students::{Student, Students};
-use crate::statistics::Statistics;
+use crate::statistics::{Standing, Statistics, standings};
 use crate::{
     Entry, ExamNumber, Position, Pseudonym, PseudonymKey, Score, ScoringPolicy, StudentId, Sum,
     Timestamp, average,
@@ -328,6 +328,26 @@ impl Gradebook {
         Some(Statistics::of(
             results.iter().map(|sat| self.chronicle.get(sat.slot).score()).collect(),
         ))
+    }
+
+    /// Where each of these results stands in its exam; `None` when nothing is held of that.
+    ///
+    /// Cost: every exam that is named is read through once, whether for one result or for many.
+    #[must_use]
+    pub fn standings(&self, results: &[ResultItem]) -> Vec<Option<Standing>> {
+        let mut by_exam: Vec<usize> = (0..results.len()).collect();
+        by_exam.sort_by_key(|&number| results[number].exam);
+        let mut found = vec![None; results.len()];
+        for numbers in by_exam.chunk_by(|&one, &other| results[one].exam == results[other].exam) {
+            let Some(exam) = self.exams.find(results[numbers[0]].exam) else { continue };
+            let some: Vec<Score> = numbers.iter().map(|&number| results[number].score).collect();
+            let sats = self.exams.get(exam).results.iter();
+            let all = sats.map(|sat| self.chronicle.get(sat.slot).score());
+            for (&number, standing) in numbers.iter().zip(standings(&some, all)) {
+                found[number] = Some(standing);
+            }
+        }
+        found
     }
 
     fn student_aggregate(&self, student: &Student) -> Aggregate {
