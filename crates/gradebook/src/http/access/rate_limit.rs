@@ -78,8 +78,8 @@ impl<Caller: Eq + Hash> RateLimit<Caller> {
     }
 
     /// Takes back one request: an answer that costs nothing (304) is not counted.
-    pub fn give_back(&self, caller: Caller, now: Instant) {
-        self.change(caller, now, |used| used.saturating_sub(1));
+    pub fn give_back(&self, caller: Caller, now: Instant) -> Left {
+        self.change(caller, now, |used| used.saturating_sub(1))
     }
 
     fn change(&self, caller: Caller, now: Instant, change: impl Fn(u32) -> u32) -> Left {

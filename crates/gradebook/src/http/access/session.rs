@@ -18,19 +18,22 @@ const COOKIE_BYTES: usize = 32 + 8 + 32;
 ///
 /// Nothing is kept: the cookie says which token it stands for and until when, signed with a key
 /// that comes from the journal, and so is the same on every replica and after a restart.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Sessions {
-    key: [u8; 16],
+    key: PseudonymKey,
 }
 
 impl Sessions {
+    /// How long a session lasts, in seconds.
+    pub const LASTS_SECONDS: u64 = SESSION_MS / 1_000;
+
     /// The name of the cookie.
     pub const COOKIE: &'static str = "gradebook_session";
 
     /// Signs with a key of the journal's.
     #[must_use]
     pub fn new(key: PseudonymKey) -> Self {
-        Self { key: key.0 }
+        Self { key }
     }
 
     /// The value of a cookie that stands for `token` from `now` on.
@@ -53,7 +56,7 @@ impl Sessions {
     }
 
     fn mac(&self, token: &TokenId, expiry: [u8; 8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key.0)
             .expect("invariant: HMAC takes keys of any length (RFC 2104 §2)");
         mac.update(b"session");
         mac.update(token);
