@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::Context;
 use gradebook_core::Gradebook;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::book::SharedBook;
 use crate::cli::{BookArgs, DemoArgs, ServeArgs};
-use crate::config::{BadSetting, FeedSettings, JournalUrl, SimulateArgs};
+use crate::config::{AccessSettings, BadSetting, FeedSettings, JournalUrl, SimulateArgs};
 use crate::demo;
 use crate::feed::{self, FeedContext};
 use crate::http;
@@ -118,6 +119,7 @@ pub async fn demo(args: &DemoArgs, shutdown: CancellationToken) -> anyhow::Resul
 }
 
 async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> anyhow::Result<()> {
+    let access = args.listen.access.settings(args.listen.listen)?;
     let shutdown = tasks.shutdown.clone();
     let feeds = args.feed.settings()?;
     let journal = open_journal(&args.book)?;
@@ -159,8 +161,29 @@ async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> 
     };
     tasks.spawn("the feeds", run_feeds(feeds, context, replayed));
     tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
-    tasks.spawn("the HTTP server", http::serve(listener, http::Api::new(reader, None), shutdown));
+    let api = Arc::new(http::Api::new(reader, None, &access));
+    tasks.spawn("reloading", reload_on_signal(Arc::clone(&api), access.clone(), shutdown.clone()));
+    tasks.spawn("the HTTP server", http::serve(listener, api, access, shutdown));
     tasks.join(&status).await
+}
+
+/// Reads the token file and the certificate again whenever SIGHUP comes, until `shutdown`. What is
+/// no good is said, and what was there before stays in use.
+async fn reload_on_signal(
+    api: Arc<http::Api>,
+    access: AccessSettings,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut hangups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    while shutdown.run_until_cancelled(hangups.recv()).await.flatten().is_some() {
+        let tokens = api.guard.reload().map_err(anyhow::Error::from);
+        let tls = access.tls.as_ref().map_or(Ok(()), |tls| tls.reload());
+        match tokens.and(tls.map_err(anyhow::Error::from)) {
+            Ok(()) => tracing::info!("reloaded: tokens and certificate"),
+            Err(error) => tracing::error!("not reloaded: {error:#}"),
+        }
+    }
+    Ok(())
 }
 
 /// Folds metrics now and then until `shutdown`.

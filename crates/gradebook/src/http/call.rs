@@ -62,6 +62,13 @@ pub async fn answer(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
+    let needed = match &resource.delete {
+        Some(delete) if head.method == Method::DELETE => Some(delete.scope),
+        _ => resource.scope,
+    };
+    if head.method != Method::OPTIONS {
+        api.guard.admit(&head.headers, needed)?;
+    }
     match (&head.method, &resource.delete) {
         (&Method::GET | &Method::HEAD, _) => {
             Call::new(api, resource, resource.parameters, head)?.get().await

@@ -13,7 +13,9 @@ pub mod access;
 pub mod call;
 pub mod compress;
 pub mod conditional;
+pub mod cors;
 pub mod cursor;
+pub mod erase;
 pub mod event_id;
 pub mod exams;
 pub mod feeds;
@@ -44,13 +46,16 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware;
 use axum::response::IntoResponse;
-use axum::routing::any;
+use axum::routing::{any, post};
 use gradebook_core::Position;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::config::{AccessSettings, Origin};
 use crate::reader::Reader;
+use access::Guard;
 use cursor::CursorKey;
 use event_id::EventId;
 use links::Links;
@@ -65,18 +70,25 @@ pub struct Api {
     pub links: Links,
     /// Makes and reads cursors.
     pub cursors: CursorKey,
+    /// Who may ask for what.
+    pub guard: Guard,
+    /// Whether clients are answered over TLS by this process.
+    pub is_tls: bool,
     /// What bodies depend on besides the book and the request: version, policy and public URL.
     pub variant: String,
 }
 
 impl Api {
-    /// Answers from `reader`, with URLs under `public_url`.
+    /// Answers from `reader`, with URLs under `public_url`, to whom `access` allows it.
     #[must_use]
-    pub fn new(reader: Reader, public_url: Option<&str>) -> Self {
+    pub fn new(reader: Reader, public_url: Option<&str>, access: &AccessSettings) -> Self {
         let links = Links::new(public_url);
         let policy = reader.now().policy();
         let variant = format!("{} {policy} {}", env!("CARGO_PKG_VERSION"), links.base());
-        Self { cursors: CursorKey::new(&reader.identity.key), reader, links, variant }
+        let key = reader.identity.key;
+        let cursors = CursorKey::new(&key);
+        let guard = Guard::new(access, key);
+        Self { reader, links, cursors, guard, is_tls: access.tls.is_some(), variant }
     }
 
     /// `position` as clients see it.
@@ -93,7 +105,7 @@ impl Api {
 }
 
 /// All resources, and what surrounds them.
-pub fn router(api: Arc<Api>) -> Router {
+pub fn router(api: Arc<Api>, cors_origins: &[Origin]) -> Router {
     let mut router = Router::new();
     for resource in resource::ALL {
         let answer = move |State(api): State<Arc<Api>>, request: Request| async move {
@@ -104,10 +116,13 @@ pub fn router(api: Arc<Api>) -> Router {
         }
     }
     router
+        .route("/session", post(access::sign_in))
         .fallback(|| async { Problem::not_found().into_response() })
         .layer(compress::layer())
         .layer(middleware::from_fn(compress::choose))
         .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), access::limit))
+        .layer(option_layer(cors::layer(cors_origins)))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), observe::observe))
         .with_state(api)
 }
@@ -115,15 +130,15 @@ pub fn router(api: Arc<Api>) -> Router {
 /// Serves on `listener` until `shutdown`, then lets requests finish.
 ///
 /// # Errors
-/// When the listener fails for good.
+/// When the listener has no address, which is a bug of the system's.
 pub async fn serve(
     listener: TcpListener,
-    api: Api,
+    api: Arc<Api>,
+    access: AccessSettings,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    tracing::info!(address = %listener.local_addr()?, "serving");
-    axum::serve(listener, router(Arc::new(api)))
-        .with_graceful_shutdown(async move { shutdown.cancelled().await })
-        .await?;
+    tracing::info!(address = %listener.local_addr()?, tls = api.is_tls, "serving");
+    let AccessSettings { tls, cors_origins, connections_max, .. } = access;
+    server::serve(listener, router(api, &cors_origins), tls, connections_max, shutdown).await;
     Ok(())
 }

@@ -254,6 +254,21 @@ pub static INCLUDE: Parameter = Parameter {
     },
 };
 
+/// Whether an erased student stays away.
+pub static SUPPRESS: Parameter = Parameter {
+    name: "suppress",
+    aliases: &[],
+    repeats: false,
+    role: Role::Content,
+    meaning: "`true` also drops later scores of the same student.",
+    schema: |_| json!({ "type": "boolean", "default": false }),
+    read: |query, _, text| {
+        query.suppress = text == "true";
+        let known = matches!(text, "true" | "false");
+        if known { Ok(()) } else { Err("must be true or false".to_owned()) }
+    },
+};
+
 /// In which format.
 pub static FORMAT: Parameter = Parameter {
     name: "format",

@@ -36,6 +36,8 @@ pub struct Query {
     pub cursor: Option<String>,
     /// `include=standing`.
     pub standing: bool,
+    /// `suppress=true`.
+    pub suppress: bool,
     /// `format`.
     pub format: Option<MediaType>,
     /// `last_event_id`, not looked at yet.

@@ -7,6 +7,7 @@ use gradebook_core::{ExamNumber, StudentId};
 use super::accept::MediaType;
 use super::access::Scope;
 use super::call::Call;
+use super::erase;
 use super::parameters as parameter;
 use super::problem::Problem;
 use super::representation::lines;
@@ -71,7 +72,7 @@ pub static STUDENT: Resource = Resource {
     media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
     get: show,
     watch: None,
-    delete: None,
+    delete: Some(erase::STUDENT),
 };
 
 fn list(call: &Call) -> Result<Response, Problem> {

@@ -1,6 +1,7 @@
 //! Tests of the built binary over real sockets, in files named after the URLs and parts they test.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod access;
 mod demo;
 mod feed_connection;
 mod health;

@@ -107,7 +107,8 @@ impl Guard {
             let is_bearer = scheme.eq_ignore_ascii_case("bearer"); // RFC 9110 §11.1
             return file.find(token.trim()).filter(|_| is_bearer).cloned();
         }
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = cookies.flat_map(|value| value.split(';'));
         let session = pairs.find_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;

@@ -71,7 +71,9 @@ mod tests {
         for next in ["/", "/exams/3?sort=-score"] {
             assert_eq!(local_path(next), next);
         }
-        for next in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/ë"] {
+        for next in
+            ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/ë"]
+        {
             assert_eq!(local_path(next), "/");
         }
     }
