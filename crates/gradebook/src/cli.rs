@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gradebook_core::ScoringPolicy;
 
+use crate::commands::{BackupArgs, CheckArgs, ExportArgs, ImportArgs};
 use crate::config::file::{self, SettingsFile};
 use crate::config::refusal;
 use crate::config::{BadSetting, FeedArgs, JournalUrl, ListenArgs, SimulateArgs, SimulationArgs};
@@ -90,6 +91,14 @@ pub enum Command {
     Demo(DemoArgs),
     /// A feed that behaves like the original live-test-scores service, for trying things out
     Simulate(SimulateArgs),
+    /// Write every score of a journal, which may be in use, as NDJSON or CSV
+    Export(ExportArgs),
+    /// Put scores from a file into a journal that is not in use
+    Import(ImportArgs),
+    /// Read a journal, which may be in use, from end to end, and say what is wrong with it
+    Check(CheckArgs),
+    /// Copy a journal, which may be in use, to a new file
+    Backup(BackupArgs),
     /// Make access tokens
     Token(TokenArgs),
 }

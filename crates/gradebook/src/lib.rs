@@ -2,12 +2,16 @@
 
 pub mod app;
 pub mod book;
+pub mod check;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod export;
 pub mod feed;
 pub mod http;
 pub mod hub;
+pub mod import;
 pub mod journal;
 pub mod metrics;
 pub mod poster;

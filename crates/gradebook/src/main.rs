@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use gradebook::cli::{Cli, Command, Stop, TokenCommand};
 use gradebook::config::BadSetting;
 use gradebook::http::access::TokenFile;
-use gradebook::{app, metrics, telemetry, tls};
+use gradebook::{app, commands, metrics, telemetry, tls};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -77,8 +77,31 @@ async fn work(command: &Command, shutdown: CancellationToken) -> anyhow::Result<
         Command::Serve(args) => app::serve(args, shutdown).await,
         Command::Demo(args) => app::demo(args, shutdown).await,
         Command::Simulate(args) => app::simulate(args, shutdown).await,
+        Command::Export(args) => {
+            let args = args.clone();
+            blocking(move || commands::export(&args, &shutdown)).await
+        }
+        Command::Import(args) => {
+            let args = args.clone();
+            blocking(move || commands::import(&args, &shutdown)).await
+        }
+        Command::Check(args) => {
+            let args = args.clone();
+            blocking(move || commands::check(&args, &shutdown)).await
+        }
+        Command::Backup(args) => {
+            let args = args.clone();
+            blocking(move || commands::backup(&args)).await
+        }
         Command::Token(args) => token(&args.command),
     }
+}
+
+/// Does `work` on a thread where it may block, so that signals are noticed meanwhile.
+async fn blocking(
+    work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(work).await?
 }
 
 fn token(command: &TokenCommand) -> anyhow::Result<()> {

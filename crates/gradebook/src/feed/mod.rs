@@ -6,7 +6,7 @@
 mod backoff;
 mod connection;
 mod counters;
-mod decode;
+pub mod decode;
 mod trouble;
 
 use std::sync::Arc;

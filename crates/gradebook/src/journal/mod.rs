@@ -14,7 +14,7 @@ use std::sync::Arc;
 use gradebook_core::{Entry, Position, PseudonymKey, StudentId};
 
 pub use memory::MemoryJournal;
-pub use sqlite::{OpenError, SqliteJournal};
+pub use sqlite::{BackupError, OpenError, SqliteJournal};
 
 /// The most entries that [`Journal::append`] is given and [`Journal::read`] is asked for at once.
 pub const BATCH_ENTRIES_MAX: usize = 10_000;

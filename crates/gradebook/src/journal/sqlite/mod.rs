@@ -2,6 +2,7 @@
 //!
 //! docs/journal.md tells what is in the file and what may be relied on.
 
+mod file;
 mod holder;
 mod open;
 mod read;
@@ -18,6 +19,7 @@ use super::{Checkpoint, Identity, Journal, JournalError};
 use holder::Holder;
 use students::Students;
 
+pub use file::BackupError;
 pub use open::OpenError;
 
 /// A journal in a SQLite file.
