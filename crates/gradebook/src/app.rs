@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::book::SharedBook;
 use crate::cli::{BookArgs, DemoArgs, ServeArgs};
-use crate::config::{AccessSettings, BadSetting, FeedSettings, JournalUrl, SimulateArgs};
+use crate::config::{
+    AccessSettings, BadSetting, FeedSettings, JournalUrl, ListenArgs, SimulateArgs,
+};
 use crate::demo;
 use crate::feed::{self, FeedContext};
-use crate::http;
+use crate::http::{self, Listeners};
 use crate::hub::Hub;
 use crate::journal::redis::RedisJournal;
 use crate::journal::{Journal, MemoryJournal, OpenError, SqliteJournal};
@@ -86,8 +88,8 @@ impl Tasks {
 /// # Errors
 /// When a part fails: the reason, with what it was doing.
 pub async fn serve(args: &ServeArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let listener = bind("--listen", args.listen.listen).await?;
-    serve_on(listener, args, Tasks::new(shutdown)).await
+    let listeners = listen(&args.listen).await?;
+    serve_on(listeners, args, Tasks::new(shutdown)).await
 }
 
 /// Runs a simulated feed until `shutdown`.
@@ -105,20 +107,20 @@ pub async fn simulate(args: &SimulateArgs, shutdown: CancellationToken) -> anyho
 /// # Errors
 /// When the address cannot be used, or a part fails.
 pub async fn demo(args: &DemoArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let listener = bind("--listen", args.listen.listen).await?;
+    let listeners = listen(&args.listen).await?;
     let simulated = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let feed = demo::feed_url(simulated.local_addr()?);
     let serve = ServeArgs::in_memory(&feed, args.listen.clone());
     let settings = args.simulation.settings();
-    demo::greet(listener.local_addr()?, &settings)?;
+    demo::greet(listeners.public.local_addr()?, &settings)?;
     let mut tasks = Tasks::new(shutdown.clone());
     tasks.spawn("the simulated feed", async move {
         Ok(simulate::serve(simulated, settings, shutdown).await?)
     });
-    serve_on(listener, &serve, tasks).await
+    serve_on(listeners, &serve, tasks).await
 }
 
-async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> anyhow::Result<()> {
+async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> anyhow::Result<()> {
     let access = args.listen.access.settings(args.listen.listen)?;
     let shutdown = tasks.shutdown.clone();
     let feeds = args.feed.settings()?;
@@ -163,7 +165,7 @@ async fn serve_on(listener: TcpListener, args: &ServeArgs, mut tasks: Tasks) -> 
     tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
     let api = Arc::new(http::Api::new(reader, None, &access));
     tasks.spawn("reloading", reload_on_signal(Arc::clone(&api), access.clone(), shutdown.clone()));
-    tasks.spawn("the HTTP server", http::serve(listener, api, access, shutdown));
+    tasks.spawn("the HTTP server", http::serve(listeners, api, access, shutdown));
     tasks.join(&status).await
 }
 
@@ -220,6 +222,15 @@ async fn run_feeds(
     // A feed may say that there will be no more; what it has said is still served.
     shutdown.cancelled().await;
     Ok(())
+}
+
+async fn listen(args: &ListenArgs) -> Result<Listeners, BadSetting> {
+    let public = bind("--listen", args.listen).await?;
+    let admin = match args.admin_listen {
+        Some(address) => Some(bind("--admin-listen", address).await?),
+        None => None,
+    };
+    Ok(Listeners { public, admin })
 }
 
 async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, BadSetting> {

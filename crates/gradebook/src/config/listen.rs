@@ -17,6 +17,11 @@ pub struct ListenArgs {
     )]
     pub listen: SocketAddr,
 
+    /// Serve `/healthz`, `/readyz` and `/metrics` on this address, without tokens and TLS, and
+    /// `/metrics` nowhere else
+    #[arg(long, env = "GRADEBOOK_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
+    pub admin_listen: Option<SocketAddr>,
+
     /// Flags about access.
     #[command(flatten)]
     pub access: AccessArgs,

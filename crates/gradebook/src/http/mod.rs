@@ -60,6 +60,7 @@ use cursor::CursorKey;
 use event_id::EventId;
 use links::Links;
 use problem::Problem;
+use resource::Resource;
 
 /// What every request can be answered from.
 #[derive(Debug)]
@@ -104,10 +105,14 @@ impl Api {
     }
 }
 
-/// All resources, and what surrounds them.
-pub fn router(api: Arc<Api>, cors_origins: &[Origin]) -> Router {
+/// The resources that `serves` wants, and what surrounds them.
+pub fn router(
+    api: Arc<Api>,
+    cors_origins: &[Origin],
+    serves: impl Fn(&Resource) -> bool,
+) -> Router {
     let mut router = Router::new();
-    for resource in resource::ALL {
+    for resource in resource::ALL.into_iter().filter(|resource| serves(resource)) {
         let answer = move |State(api): State<Arc<Api>>, request: Request| async move {
             call::answer(api, resource, request).await
         };
@@ -127,18 +132,46 @@ pub fn router(api: Arc<Api>, cors_origins: &[Origin]) -> Router {
         .with_state(api)
 }
 
-/// Serves on `listener` until `shutdown`, then lets requests finish.
+/// The sockets that are listened on.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For everybody.
+    pub public: TcpListener,
+    /// For whoever runs the service: health and figures. When there is one, figures are there only.
+    pub admin: Option<TcpListener>,
+}
+
+/// Serves on `listeners` until `shutdown`, then lets requests finish.
 ///
 /// # Errors
-/// When the listener has no address, which is a bug of the system's.
+/// When a listener has no address, which is a bug of the system's.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Listeners,
     api: Arc<Api>,
     access: AccessSettings,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    tracing::info!(address = %listener.local_addr()?, tls = api.is_tls, "serving");
+    let Listeners { public, admin } = listeners;
     let AccessSettings { tls, cors_origins, connections_max, .. } = access;
-    server::serve(listener, router(api, &cors_origins), tls, connections_max, shutdown).await;
+    let is_split = admin.is_some();
+    let everybodys = router(Arc::clone(&api), &cors_origins, |resource| {
+        !(is_split && resource.template == health::METRICS.template)
+    });
+    if let Some(admin) = &admin {
+        tracing::info!(admin_address = %admin.local_addr()?, "health and figures have their own");
+    }
+    tracing::info!(address = %public.local_addr()?, tls = api.is_tls, "serving");
+    let public = server::serve(public, everybodys, tls, connections_max, shutdown.clone());
+    let Some(admin) = admin else {
+        public.await;
+        return Ok(());
+    };
+    let probes = [&health::HEALTHZ, &health::READYZ, &health::METRICS].map(|one| one.template);
+    let probes = router(api, &[], |resource| probes.contains(&resource.template));
+    let admin = server::serve(admin, probes, None, ADMIN_CONNECTIONS_MAX, shutdown);
+    tokio::join!(public, admin);
     Ok(())
 }
+
+/// Connections to the admin listener: probes and scrapers are few.
+const ADMIN_CONNECTIONS_MAX: usize = 64;

@@ -330,3 +330,20 @@ async fn an_erased_student_is_gone_everywhere_and_averages_follow() {
     assert_eq!(service.get("/students/foo?suppress=maybe").await.status, 400);
     assert_eq!(service.send("DELETE", "/students/foo?suppress=maybe", &[]).await.status, 400);
 }
+
+#[tokio::test]
+async fn figures_can_have_an_address_of_their_own() {
+    let service = Service::start(&["--journal", "memory:", "--admin-listen", "127.0.0.1:0"]).await;
+    let log = service.log();
+    let (_, rest) = log.split_once("admin_address=").unwrap();
+    let admin = rest.split_whitespace().next().unwrap();
+    let at_admin = async |path: &str| {
+        reqwest::get(format!("http://{admin}{path}")).await.unwrap().status().as_u16()
+    };
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(at_admin(path).await, 200, "{path}");
+    }
+    assert_eq!(at_admin("/students").await, 404);
+    assert_eq!(service.get("/metrics").await.status, 404);
+    assert_eq!(service.get("/healthz").await.status, 200);
+}
