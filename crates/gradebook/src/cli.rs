@@ -2,17 +2,24 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gradebook_core::ScoringPolicy;
 
 use crate::commands::{BackupArgs, CheckArgs, ExportArgs, ImportArgs};
+use crate::config::duration::duration;
 use crate::config::file::{self, SettingsFile};
 use crate::config::refusal;
 use crate::config::{BadSetting, FeedArgs, JournalUrl, ListenArgs, SimulateArgs, SimulationArgs};
 use crate::http::access::Scope;
 use crate::telemetry::LogArgs;
+
+/// The bounds of `--shutdown-timeout`. Kubernetes kills after 30 seconds unless told otherwise.
+const SHUTDOWN_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// See [`SHUTDOWN_TIMEOUT_MIN`].
+const SHUTDOWN_TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// A live gradebook: exam scores from an event stream, kept, averaged exactly and served.
 #[derive(Debug, Parser)]
@@ -26,16 +33,16 @@ pub struct Cli {
     #[arg(long, global = true, env = "GRADEBOOK_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// How many seconds a shutdown may take: requests finish, and what was delivered is kept
+    /// How long a shutdown may take: requests finish, and what was delivered is kept
     #[arg(
         long,
         global = true,
         env = "GRADEBOOK_SHUTDOWN_TIMEOUT",
-        default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(1..=3600),
-        value_name = "SECONDS"
+        default_value = "10s",
+        value_name = "DURATION",
+        value_parser = |text: &str| duration(text, SHUTDOWN_TIMEOUT_MIN, SHUTDOWN_TIMEOUT_MAX)
     )]
-    pub shutdown_timeout: u64,
+    pub shutdown_timeout: Duration,
 
     /// Flags about logs.
     #[command(flatten)]

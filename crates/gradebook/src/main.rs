@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gradebook::cli::{Cli, Command, Stop, TokenCommand};
@@ -66,8 +65,8 @@ async fn run_until_signal(cli: &Cli) -> anyhow::Result<()> {
     tokio::select! {
         outcome = &mut work => outcome,
         () = signals.next() => bail!("a second signal came before everything had ended"),
-        () = tokio::time::sleep(Duration::from_secs(cli.shutdown_timeout)) => {
-            bail!("not everything had ended after {} seconds", cli.shutdown_timeout)
+        () = tokio::time::sleep(cli.shutdown_timeout) => {
+            bail!("not everything had ended after {:?}", cli.shutdown_timeout)
         }
     }
 }

@@ -71,7 +71,9 @@ impl FromStr for LogFilter {
             if module.is_empty() || !module.chars().all(named) {
                 return Err(LogError::Module(module.to_owned()));
             }
-            level.parse::<LevelFilter>().map_err(|_| LogError::Level(level.to_owned()))?;
+            if level.is_empty() || level.parse::<LevelFilter>().is_err() {
+                return Err(LogError::Level(level.to_owned()));
+            }
         }
         Ok(Self(text.to_owned()))
     }

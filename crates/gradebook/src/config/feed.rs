@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use url::{Origin, Url};
 
 use super::BadSetting;
+use super::duration::duration;
 
 /// The bounds of `--reconnect-delay`. The upper one is also the longest wait of all.
 pub const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(10);
@@ -60,6 +61,7 @@ pub struct FeedArgs {
         long = "feed-header",
         env = "GRADEBOOK_FEED_HEADER",
         value_name = "NAME: VALUE",
+        hide_env_values = true,
         value_delimiter = '\n'
     )]
     pub feed_headers: Vec<FeedHeader>,
@@ -95,16 +97,6 @@ pub struct FeedArgs {
         )
     )]
     pub feed_event_bytes_max: u32,
-}
-
-/// Reads `250ms`, `1s`, `1m 30s`, within bounds.
-fn duration(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
-    let accepted = || {
-        let (min, max) = (humantime::format_duration(min), humantime::format_duration(max));
-        format!("give a duration from {min} to {max}, such as 250ms, 1s or 1m 30s")
-    };
-    let duration = humantime::parse_duration(text).map_err(|_| accepted())?;
-    if (min..=max).contains(&duration) { Ok(duration) } else { Err(accepted()) }
 }
 
 /// The URL of a feed: http or https.

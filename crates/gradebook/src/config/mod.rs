@@ -3,6 +3,7 @@
 //! One struct for each concern; each is a group of command-line flags, and validated once.
 
 mod access;
+pub(crate) mod duration;
 mod feed;
 pub(crate) mod file;
 mod journal;

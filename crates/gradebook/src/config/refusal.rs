@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::net::AddrParseError;
+use std::num::ParseIntError;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
@@ -70,9 +72,13 @@ pub(super) fn why(error: &clap::Error, arg: &Arg) -> String {
         return format!("is not accepted; expected one of {}", values.join(", "));
     }
     match (error.kind(), error.source()) {
-        (ErrorKind::ValueValidation, Some(source)) => {
+        // Errors of the standard library tell what is wrong, ours also what would be right.
+        (ErrorKind::ValueValidation, Some(source))
+            if source.is::<AddrParseError>() || source.is::<ParseIntError>() =>
+        {
             format!("is not accepted: {source}; {}", expected(arg))
         }
+        (ErrorKind::ValueValidation, Some(source)) => format!("is not accepted: {source}"),
         (ErrorKind::TooManyValues, _) => format!("is not accepted; {}", expected(arg)),
         _ => format!("a value is missing; {}", expected(arg)),
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::{Service, eventually};
+use crate::support::{ScriptedFeed, Service, eventually};
 
 #[tokio::test]
 async fn both_signals_end_every_role_cleanly() {
@@ -30,6 +30,23 @@ async fn a_subscriber_does_not_hold_up_the_end_of_a_simulated_feed() {
     while answer.chunk().await.unwrap().is_some() {} // ends as HTTP wants it, without an error
 }
 
+#[tokio::test]
+async fn what_a_feed_delivered_before_the_signal_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("gradebook.db");
+    let journal = journal.to_str().unwrap();
+    let feed = ScriptedFeed::start().await;
+    let service = Service::start(&["--journal", journal, "--feed", &feed.url()]).await;
+    let mut connection = feed.accept_stream().await;
+    connection.score("foo", 3, 0.991).await;
+    service.eventually("/exams", |body| body["exams"][0]["exam"] == 3).await;
+    assert!(service.stop().await.success());
+
+    let service = Service::start(&["--journal", journal, "--feed", &feed.url()]).await;
+    let body = service.eventually("/students/foo", |_| true).await;
+    assert_eq!(body["averageScore"], 0.991);
+}
+
 /// A service with a request that never ends, so that its shutdown cannot be clean.
 async fn service_held_up(args: &[&str]) -> (Service, std::net::TcpStream) {
     let service = Service::start(&[["--journal", "memory:"].as_slice(), args].concat()).await;
@@ -42,7 +59,7 @@ async fn service_held_up(args: &[&str]) -> (Service, std::net::TcpStream) {
 
 #[tokio::test]
 async fn a_second_signal_ends_at_once() {
-    let (mut service, _half) = service_held_up(&["--shutdown-timeout", "3600"]).await;
+    let (mut service, _half) = service_held_up(&["--shutdown-timeout", "1h"]).await;
     service.signal("TERM");
     eventually("the first signal has been seen", async || {
         service.log().contains("a second signal ends at once").then_some(())
@@ -55,8 +72,8 @@ async fn a_second_signal_ends_at_once() {
 
 #[tokio::test]
 async fn a_shutdown_takes_no_longer_than_it_may() {
-    let (mut service, _half) = service_held_up(&["--shutdown-timeout", "1"]).await;
+    let (mut service, _half) = service_held_up(&["--shutdown-timeout", "1s"]).await;
     service.signal("TERM");
     assert_eq!(service.ended().await.code(), Some(1));
-    assert!(service.log().contains("not everything had ended after 1 seconds"));
+    assert!(service.log().contains("not everything had ended after 1s"));
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -52,12 +52,18 @@ impl Service {
 
     /// Starts `command`, and waits until it says that it serves.
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::follow(command.stdout(Stdio::null()))
+    }
+
+    /// Like [`Self::spawn`], with what it prints.
+    pub fn spawn_with_output(mut command: Command) -> (Self, ChildStdout) {
+        let mut service = Self::follow(command.stdout(Stdio::piped()));
+        let out = service.child.stdout.take().unwrap();
+        (service, out)
+    }
+
+    fn follow(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = follow(child.stderr.take().unwrap(), Arc::clone(&log));
         let Some(address) = serving_address(&lines) else {
