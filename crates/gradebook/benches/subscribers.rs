@@ -157,10 +157,14 @@ impl Bench {
         self.until(|heard| heard.results.load(Ordering::Relaxed) >= expected).await;
         let mut latencies = std::mem::take(&mut *self.heard.latencies.lock());
         latencies.sort_unstable();
-        let at = |share: f64| f64::from(latencies[((latencies.len() - 1) as f64 * share) as usize]) / 1_000.0;
+        let at = |share: f64| {
+            f64::from(latencies[((latencies.len() - 1) as f64 * share) as usize]) / 1_000.0
+        };
         println!(
             "{all} subscribers, {per_second} changes/s: median {:.2} ms, p99 {:.2} ms, longest {:.2} ms, {:.2} cores for the service",
-            at(0.5), at(0.99), at(1.0),
+            at(0.5),
+            at(0.99),
+            at(1.0),
             (self.cpu() - cpu) / f64::from(seconds)
         );
     }
@@ -204,7 +208,9 @@ async fn listen(address: SocketAddr, heard: Arc<Heard>) {
         let events = lines / 4;
         lines %= 4;
         if events > 0 {
-            if events == 1 && let Some(sent) = exam(bytes) {
+            if events == 1
+                && let Some(sent) = exam(bytes)
+            {
                 let took = heard.started.elapsed().as_micros() as u64 - sent;
                 heard.latencies.lock().push(took as u32);
             }

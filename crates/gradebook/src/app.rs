@@ -127,7 +127,8 @@ async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> a
     let journal = open_journal(&args.book)?;
     let feed_status = feeds.iter().map(|feed| FeedStatus::new(feed.url.name())).collect();
     let status = Arc::new(Status::new(journal.kind(), feed_status));
-    let hub = Arc::new(Hub::default());
+    let live = &args.listen.live;
+    let hub = Arc::new(Hub::new(live.subscribers_max as usize));
     status.tell(&hub);
     let rejections = Arc::new(Rejections::default());
     let identity = journal.identity();
@@ -146,7 +147,7 @@ async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> a
     let (checkpoints, replayed) = oneshot::channel();
     let names: Vec<Arc<str>> = feeds.iter().map(|feed| feed.url.name()).collect();
     let mut writer = Writer::new(journal, Arc::clone(&status), shutdown.clone());
-    let poster = Poster::new(book, hub);
+    let poster = Poster::new(book, Arc::clone(&hub));
     tasks.spawn_blocking("the writer", move || {
         writer.replay(&poster)?;
         let found: Result<Vec<_>, _> = names.iter().map(|name| writer.checkpoint(name)).collect();
@@ -162,8 +163,14 @@ async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> a
         shutdown: shutdown.clone(),
     };
     tasks.spawn("the feeds", run_feeds(feeds, context, replayed));
+    let ending = shutdown.clone();
+    tasks.spawn("the end of streams", async move {
+        ending.cancelled().await;
+        hub.close();
+        Ok(())
+    });
     tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
-    let api = Arc::new(http::Api::new(reader, None, &access));
+    let api = Arc::new(http::Api::new(reader, None, &access, live.keep_alive()));
     tasks.spawn("reloading", reload_on_signal(Arc::clone(&api), access.clone(), shutdown.clone()));
     tasks.spawn("the HTTP server", http::serve(listeners, api, access, shutdown));
     tasks.join(&status).await

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::AccessArgs;
+use super::{AccessArgs, LiveArgs};
 
 /// Flags about the HTTP server.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,4 +25,8 @@ pub struct ListenArgs {
     /// Flags about access.
     #[command(flatten)]
     pub access: AccessArgs,
+
+    /// Flags about event streams.
+    #[command(flatten)]
+    pub live: LiveArgs,
 }

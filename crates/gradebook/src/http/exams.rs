@@ -7,11 +7,13 @@ use gradebook_core::{ExamNumber, StudentId};
 use super::accept::MediaType;
 use super::access::Scope;
 use super::call::Call;
+use super::live;
 use super::parameters as parameter;
 use super::problem::Problem;
 use super::representation::lines;
 use super::representation::{Document, Entity};
 use super::resource::{Operation, Resource, SortKeys};
+use crate::hub::Watched;
 
 /// `/exams`.
 pub static EXAMS: Resource = Resource {
@@ -33,9 +35,15 @@ pub static EXAMS: Resource = Resource {
         ("resultCount", ListKey::ResultCount),
         ("lastResultAt", ListKey::LastResultAt),
     ]),
-    media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
+    media_types: &[
+        MediaType::Json,
+        MediaType::Html,
+        MediaType::Ndjson,
+        MediaType::Csv,
+        MediaType::EventStream,
+    ],
     get: list,
-    watch: None,
+    watch: Some(|call| live::watch(call, Ok(Watched::Exams))),
     delete: None,
 };
 
@@ -64,9 +72,18 @@ pub static EXAM: Resource = Resource {
         ("score", ResultKey::Score),
         ("receivedAt", ResultKey::ReceivedAt),
     ]),
-    media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
+    media_types: &[
+        MediaType::Json,
+        MediaType::Html,
+        MediaType::Ndjson,
+        MediaType::Csv,
+        MediaType::EventStream,
+    ],
     get: show,
-    watch: None,
+    watch: Some(|call| {
+        let watched = call.exam().map(Watched::Exam);
+        live::watch(call, watched)
+    }),
     delete: None,
 };
 

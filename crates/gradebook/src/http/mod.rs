@@ -41,6 +41,7 @@ pub mod server;
 pub mod students;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -60,6 +61,7 @@ use cursor::CursorKey;
 use event_id::EventId;
 use links::Links;
 use problem::Problem;
+use representation::event_stream::EventText;
 use resource::Resource;
 
 /// What every request can be answered from.
@@ -77,19 +79,33 @@ pub struct Api {
     pub is_tls: bool,
     /// What bodies depend on besides the book and the request: version, policy and public URL.
     pub variant: String,
+    /// The longest silence on an event stream.
+    pub keep_alive: Duration,
 }
 
 impl Api {
-    /// Answers from `reader`, with URLs under `public_url`, to whom `access` allows it.
+    /// Answers from `reader`, with URLs under `public_url`, to whom `access` allows it; event
+    /// streams are never silent for longer than `keep_alive`.
     #[must_use]
-    pub fn new(reader: Reader, public_url: Option<&str>, access: &AccessSettings) -> Self {
+    pub fn new(
+        reader: Reader,
+        public_url: Option<&str>,
+        access: &AccessSettings,
+        keep_alive: Duration,
+    ) -> Self {
         let links = Links::new(public_url);
         let policy = reader.now().policy();
         let variant = format!("{} {policy} {}", env!("CARGO_PKG_VERSION"), links.base());
         let key = reader.identity.key;
         let cursors = CursorKey::new(&key);
         let guard = Guard::new(access, key);
-        Self { reader, links, cursors, guard, is_tls: access.tls.is_some(), variant }
+        Self { reader, links, cursors, guard, is_tls: access.tls.is_some(), variant, keep_alive }
+    }
+
+    /// Text of events, none yet.
+    #[must_use]
+    pub fn event_text(&self) -> EventText<'_> {
+        EventText::new(self.reader.identity.epoch, &self.links)
     }
 
     /// `position` as clients see it.

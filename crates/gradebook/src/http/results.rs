@@ -7,10 +7,12 @@ use gradebook_core::gradebook::{ResultKey, ResultQuery};
 use super::accept::MediaType;
 use super::access::Scope;
 use super::call::Call;
+use super::live;
 use super::parameters as parameter;
 use super::problem::Problem;
 use super::representation::Document;
 use super::resource::{Operation, Resource, SortKeys};
+use crate::hub::Watched;
 
 /// `/results`.
 pub static RESULTS: Resource = Resource {
@@ -34,9 +36,15 @@ pub static RESULTS: Resource = Resource {
     ],
     // The order of the journal is the order in which results were received, and more exact.
     sort_keys: SortKeys::Results(&[("receivedAt", ResultKey::Id)]),
-    media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
+    media_types: &[
+        MediaType::Json,
+        MediaType::Html,
+        MediaType::Ndjson,
+        MediaType::Csv,
+        MediaType::EventStream,
+    ],
     get: list,
-    watch: None,
+    watch: Some(|call| live::watch(call, Ok(Watched::Results))),
     delete: None,
 };
 

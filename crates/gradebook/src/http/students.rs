@@ -8,11 +8,13 @@ use super::accept::MediaType;
 use super::access::Scope;
 use super::call::Call;
 use super::erase;
+use super::live;
 use super::parameters as parameter;
 use super::problem::Problem;
 use super::representation::lines;
 use super::representation::{Document, Entity};
 use super::resource::{Operation, Resource, SortKeys};
+use crate::hub::Watched;
 
 /// `/students`.
 pub static STUDENTS: Resource = Resource {
@@ -38,9 +40,15 @@ pub static STUDENTS: Resource = Resource {
         ("resultCount", ListKey::ResultCount),
         ("lastResultAt", ListKey::LastResultAt),
     ]),
-    media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
+    media_types: &[
+        MediaType::Json,
+        MediaType::Html,
+        MediaType::Ndjson,
+        MediaType::Csv,
+        MediaType::EventStream,
+    ],
     get: list,
-    watch: None,
+    watch: Some(|call| live::watch(call, Ok(Watched::Students))),
     delete: None,
 };
 
@@ -69,9 +77,18 @@ pub static STUDENT: Resource = Resource {
         ("score", ResultKey::Score),
         ("receivedAt", ResultKey::ReceivedAt),
     ]),
-    media_types: &[MediaType::Json, MediaType::Html, MediaType::Ndjson, MediaType::Csv],
+    media_types: &[
+        MediaType::Json,
+        MediaType::Html,
+        MediaType::Ndjson,
+        MediaType::Csv,
+        MediaType::EventStream,
+    ],
     get: show,
-    watch: None,
+    watch: Some(|call| {
+        let watched = call.student().map(Watched::Student);
+        live::watch(call, watched)
+    }),
     delete: Some(erase::STUDENT),
 };
 

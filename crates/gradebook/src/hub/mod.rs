@@ -23,10 +23,6 @@ pub use topic::{HELD_NOTICES_MAX, QUEUED_NOTICES_MAX, TAKEN_NOTICES_MAX};
 
 use crate::status::FeedState;
 
-/// Subscribers at the same time, at most, unless the settings say otherwise. Each costs some
-/// 10 KiB of memory and a file descriptor.
-pub const SUBSCRIBERS_MAX_DEFAULT: usize = 10_000;
-
 /// What can be watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watched {
@@ -77,12 +73,6 @@ pub struct Hub {
 struct Entities {
     students: HashMap<StudentId, Arc<Topic>>,
     exams: HashMap<ExamNumber, Arc<Topic>>,
-}
-
-impl Default for Hub {
-    fn default() -> Self {
-        Self::new(SUBSCRIBERS_MAX_DEFAULT)
-    }
 }
 
 impl Hub {

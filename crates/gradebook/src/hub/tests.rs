@@ -63,7 +63,7 @@ fn take_all(subscription: &mut Subscription, waker: &Waker) -> (Vec<u64>, Poll<N
 
 #[test]
 fn nobody_is_watched_for_until_somebody_subscribes_and_not_any_more_when_they_leave() {
-    let hub = Arc::new(Hub::default());
+    let hub = Arc::new(Hub::new(100));
     assert!(!hub.watches(&student("foo"), exam(3)));
     let cases = [
         (Watched::Student(student("foo")), true, true, false),
@@ -87,7 +87,7 @@ fn nobody_is_watched_for_until_somebody_subscribes_and_not_any_more_when_they_le
 
 #[test]
 fn every_subscriber_of_a_topic_takes_every_notice_once_and_is_woken_once_a_batch() {
-    let hub = Arc::new(Hub::default());
+    let hub = Arc::new(Hub::new(100));
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     let watched = [
@@ -116,7 +116,7 @@ fn every_subscriber_of_a_topic_takes_every_notice_once_and_is_woken_once_a_batch
 
 #[test]
 fn a_subscriber_that_falls_behind_the_bound_is_told_so_and_then_goes_on() {
-    let hub = Arc::new(Hub::default());
+    let hub = Arc::new(Hub::new(100));
     let mut slow = hub.subscribe(Watched::Results).unwrap();
     let mut quick = hub.subscribe(Watched::Results).unwrap();
     let most = QUEUED_NOTICES_MAX as u64;
@@ -135,7 +135,7 @@ fn a_subscriber_that_falls_behind_the_bound_is_told_so_and_then_goes_on() {
 
 #[test]
 fn all_topics_together_keep_no_more_than_their_bound() {
-    let hub = Arc::new(Hub::default());
+    let hub = Arc::new(Hub::new(100));
     let watched = [
         Watched::Results,
         Watched::Exams,
@@ -171,7 +171,7 @@ fn there_is_room_for_so_many_and_no_more() {
 
 #[test]
 fn feeds_and_the_end_are_told_to_everybody() {
-    let hub = Arc::new(Hub::default());
+    let hub = Arc::new(Hub::new(100));
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     let feed: Arc<str> = Arc::from("http://feed/");

@@ -1,43 +1,33 @@
 //! Which events a subscriber wants. Filters never move an average.
 
-use gradebook_core::gradebook::{ListQuery, ResultItem, ResultQuery};
+use gradebook_core::gradebook::ResultItem;
 use gradebook_core::{ExamNumber, Gradebook, Score, StudentId, Timestamp};
 
+use crate::http::query::Query;
 use crate::hub::View;
 
 /// What is let through. Filters of one kind are alternatives, and kinds are joined; an empty list
 /// filters nothing. On lists only `exams`, `students` and `contains` are set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
-    exams: Vec<ExamNumber>,
-    students: Vec<StudentId>,
-    min_score: Option<Score>,
-    max_score: Option<Score>,
-    since: Option<Timestamp>,
+    pub(super) exams: Vec<ExamNumber>,
+    pub(super) students: Vec<StudentId>,
+    pub(super) min_score: Option<Score>,
+    pub(super) max_score: Option<Score>,
+    pub(super) since: Option<Timestamp>,
     /// In lower case.
-    contains: Option<String>,
+    pub(super) contains: Option<String>,
 }
 
-impl<Id> From<&ResultQuery<Id>> for Filter {
-    fn from(query: &ResultQuery<Id>) -> Self {
+impl From<&Query> for Filter {
+    fn from(query: &Query) -> Self {
         Self {
             exams: query.exams.clone(),
             students: query.students.clone(),
             min_score: query.min_score,
             max_score: query.max_score,
             since: query.since,
-            contains: None,
-        }
-    }
-}
-
-impl<Id> From<&ListQuery<Id>> for Filter {
-    fn from(query: &ListQuery<Id>) -> Self {
-        Self {
-            exams: query.exams.clone(),
-            students: query.students.clone(),
             contains: query.contains.as_ref().map(|text| text.to_lowercase()),
-            ..Self::default()
         }
     }
 }

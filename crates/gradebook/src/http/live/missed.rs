@@ -58,14 +58,14 @@ fn snapshot_or_none(book: &Gradebook, watched: &Watched) -> Snapshot {
 }
 
 /// Starts with all that is said of the whole.
-pub fn start_over(text: &mut EventText, book: &Gradebook, watched: &Watched) -> Progress {
+pub fn start_over(text: &mut EventText<'_>, book: &Gradebook, watched: &Watched) -> Progress {
     let told = book.position();
     text.snapshot(told, &snapshot_or_none(book, watched));
     Progress { told, behind: false }
 }
 
 fn reset(
-    text: &mut EventText,
+    text: &mut EventText<'_>,
     book: &Gradebook,
     watched: &Watched,
     reason: ResetReason,
@@ -76,7 +76,7 @@ fn reset(
 
 /// Goes on after `after`, where the client says that it has come to.
 pub fn resume(
-    text: &mut EventText,
+    text: &mut EventText<'_>,
     book: &Gradebook,
     watched: &Watched,
     after: Option<Position>,
@@ -109,7 +109,7 @@ fn revision(book: &Gradebook, watched: &Watched) -> Position {
 
 /// Tells the next part of what was missed after `after`.
 pub fn tell_more(
-    text: &mut EventText,
+    text: &mut EventText<'_>,
     book: &Gradebook,
     watched: &Watched,
     filter: &Filter,
@@ -139,7 +139,7 @@ pub fn tell_more(
 }
 
 fn tell(
-    text: &mut EventText,
+    text: &mut EventText<'_>,
     book: &Gradebook,
     watched: &Watched,
     filter: &Filter,

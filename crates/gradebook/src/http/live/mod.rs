@@ -1,78 +1,120 @@
 //! Every list and entity as an event stream, on its own URL.
+//!
+//! [`watch`] answers a request. It subscribes to the hub first and reads the book then, so that
+//! nothing falls in between; [`missed`] tells what a client does not know yet, [`stream`] goes on
+//! with what the hub brings, and [`wording`] says it.
 
 mod filter;
 mod missed;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wording;
 
-pub use filter::Filter;
-pub use missed::MISSED_ENTRIES_MAX;
-pub use stream::LiveStream;
-
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
 use gradebook_core::Position;
 
+use super::Api;
+use super::call::Call;
 use super::event_id::EventId;
-use super::representation::event_stream::EventText;
+use super::problem::Problem;
+use super::resource::Answer;
 use crate::hub::{HubFull, Watched};
-use crate::reader::Reader;
+use filter::Filter;
+pub use missed::MISSED_ENTRIES_MAX;
+use stream::LiveStream;
 
 /// The longest wait for the book to be rebuilt after a start. A client that connects again within
-/// it just waits; for an `EventSource` an error would be the end (WHATWG HTML §9.2.3).
+/// it just waits; to an `EventSource` an error would be the end (WHATWG HTML §9.2.3).
 const REBUILD_WAIT: Duration = Duration::from_secs(30);
 
+/// When a client that found no place may try again, in seconds.
+const FULL_RETRY_AFTER: u64 = 10;
+
+/// When a client that found the book half rebuilt may try again, in seconds.
+const REBUILD_RETRY_AFTER: u64 = 5;
+
+/// Tells nginx and those who understand its header not to hold events back.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
 /// Why there is no stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LiveError {
-    /// Nothing is held of that student or exam.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum LiveError {
     #[error("nothing is held of it")]
-    NotFound,
-    /// Too many subscribers.
+    NotFound(Watched),
     #[error(transparent)]
     Full(#[from] HubFull),
-    /// The book is still being rebuilt.
     #[error("the gradebook is being rebuilt")]
     Rebuilding,
 }
 
+impl From<LiveError> for Problem {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::NotFound(Watched::Exam(_)) => Self::exam_not_found(),
+            LiveError::NotFound(_) => Self::student_not_found(),
+            LiveError::Full(full) => Self::reduced_capacity(&format!("{full}."), FULL_RETRY_AFTER),
+            LiveError::Rebuilding => Self::unavailable(format!("{error}."), REBUILD_RETRY_AFTER),
+        }
+    }
+}
+
+/// Answers `call` with the stream of what happens to `watched`.
+pub fn watch(call: Call, watched: Result<Watched, Problem>) -> Answer {
+    Box::pin(async move {
+        let sent = call.headers.get("last-event-id").filter(|id| !id.is_empty());
+        // What is not UTF-8 is no id of ours in any case.
+        let sent = sent.map(|id| String::from_utf8_lossy(id.as_bytes()));
+        let last_event_id = sent.as_deref().or(call.query.last_event_id.as_deref());
+        let filter = Filter::from(&call.query);
+        let stream = subscribe(&call.api, watched?, filter, last_event_id).await?;
+        let mut response = Response::new(Body::new(stream));
+        let headers = response.headers_mut();
+        call.write_headers(headers, None, None, &[]);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        Ok(response)
+    })
+}
+
 /// A stream of what happens to `watched` from now on; or from the event `last_event_id` on, where
 /// the client has one. It must be polled within a tokio runtime.
-///
-/// # Errors
-/// See [`LiveError`].
-pub async fn subscribe(
-    reader: &Reader,
+async fn subscribe(
+    api: &Arc<Api>,
     watched: Watched,
     filter: Filter,
     last_event_id: Option<&str>,
-    keep_alive: Duration,
 ) -> Result<LiveStream, LiveError> {
+    let reader = &api.reader;
     let rebuilt = tokio::time::timeout(REBUILD_WAIT, reader.status.rebuilt());
     rebuilt.await.map_err(|_| LiveError::Rebuilding)?;
-    let after = last_event_id.map(|id| position(reader, id));
+    let after = last_event_id.map(|id| position(api, id));
     // First the subscription and then the book, so that what happens in between is in both, and
     // told once: what the hub brings is told from where the book ended.
     let subscription = reader.hub.subscribe(watched)?;
     let watched = subscription.watched();
-    let mut text = EventText::new(reader.identity.epoch);
+    let mut text = api.event_text();
     text.retry();
     let progress = {
         let book = reader.now();
-        missed::snapshot(&book, watched).ok_or(LiveError::NotFound)?;
+        if missed::snapshot(&book, watched).is_none() {
+            return Err(LiveError::NotFound(watched.clone()));
+        }
         match after {
             Some(after) => missed::resume(&mut text, &book, watched, after),
             None => missed::start_over(&mut text, &book, watched),
         }
     };
-    Ok(LiveStream::new(reader, subscription, filter, text, progress, keep_alive))
+    Ok(LiveStream::new(Arc::clone(api), subscription, filter, text.into_bytes(), progress))
 }
 
 /// Where the client has come to; `None` when the id is not one of this journal's.
-fn position(reader: &Reader, id: &str) -> Option<Position> {
+fn position(api: &Api, id: &str) -> Option<Position> {
     let id: EventId = id.parse().ok()?;
-    (id.epoch == reader.identity.epoch).then_some(id.position)
+    (id == api.event_id(id.position)).then_some(id.position)
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -15,10 +14,8 @@ use tokio::time::{Instant, Sleep};
 use super::filter::Filter;
 use super::missed::{self, Progress};
 use super::wording;
-use crate::book::SharedBook;
-use crate::http::representation::event_stream::EventText;
+use crate::http::Api;
 use crate::hub::{News, Published, Subscription};
-use crate::reader::Reader;
 use crate::status::FeedState;
 
 /// What a stream may do in one turn without anything to send, before others get theirs.
@@ -30,8 +27,7 @@ const TURN_STEPS_MAX: usize = 16;
 /// as one chunk.
 #[derive(Debug)]
 pub struct LiveStream {
-    book: Arc<SharedBook>,
-    epoch: Option<u32>,
+    api: Arc<Api>,
     subscription: Subscription,
     filter: Option<Box<Filter>>,
     opening: Bytes,
@@ -40,35 +36,32 @@ pub struct LiveStream {
     id: Position,
     feeds_told: bool,
     ended: bool,
-    keep_alive: Duration,
     last_sent: Instant,
     quiet: Pin<Box<Sleep>>,
 }
 
 impl LiveStream {
     /// Sends `opening`, goes on from `progress`, and sends a comment whenever nothing else was sent
-    /// for `keep_alive`.
+    /// for a while.
     pub(super) fn new(
-        reader: &Reader,
+        api: Arc<Api>,
         subscription: Subscription,
         filter: Filter,
-        opening: EventText,
+        opening: Bytes,
         progress: Progress,
-        keep_alive: Duration,
     ) -> Self {
+        let quiet = Box::pin(tokio::time::sleep(api.keep_alive));
         Self {
-            book: Arc::clone(&reader.book),
-            epoch: reader.identity.epoch,
+            api,
             subscription,
             filter: (!filter.is_empty()).then(|| Box::new(filter)),
-            opening: opening.into_bytes(),
+            opening,
             progress,
             id: progress.told,
             feeds_told: false,
             ended: false,
-            keep_alive,
             last_sent: Instant::now(),
-            quiet: Box::pin(tokio::time::sleep(keep_alive)),
+            quiet,
         }
     }
 
@@ -104,36 +97,37 @@ impl LiveStream {
         loop {
             ready!(self.quiet.poll_unpin(context));
             // Moving the alarm with everything that is sent would cost more than looking now.
-            let due = self.last_sent + self.keep_alive;
+            let due = self.last_sent + self.api.keep_alive;
             let is_due = due <= Instant::now();
-            self.quiet.as_mut().reset(if is_due { Instant::now() + self.keep_alive } else { due });
+            self.quiet.as_mut().reset(if is_due {
+                Instant::now() + self.api.keep_alive
+            } else {
+                due
+            });
             if is_due {
                 return Poll::Ready(());
             }
         }
     }
 
-    fn text(&self) -> EventText {
-        EventText::new(self.epoch)
-    }
-
     /// What is told of notices that were taken.
     fn tell(&mut self, taken: &[Arc<Published>]) -> Bytes {
         let watched = self.subscription.watched();
-        let epoch = self.epoch;
         // What was read from the book already is not told again.
         let told = self.progress.told;
         let news = taken.iter().filter(|one| one.notice().position() > told);
         let bytes = match (&self.filter, taken) {
-            (None, [one]) if one.notice().position() > told => wording::shared(epoch, watched, one),
+            (None, [one]) if one.notice().position() > told => {
+                wording::shared(&self.api, watched, one)
+            }
             (None, _) => {
-                let mut text = self.text();
-                news.for_each(|one| text.push(&wording::shared(epoch, watched, one)));
+                let mut text = self.api.event_text();
+                news.for_each(|one| text.push(&wording::shared(&self.api, watched, one)));
                 text.into_bytes()
             }
             (Some(filter), _) => {
-                let book = filter.asks_book(watched.view()).then(|| self.book.read());
-                let mut text = self.text();
+                let book = filter.asks_book(watched.view()).then(|| self.api.reader.now());
+                let mut text = self.api.event_text();
                 for one in news {
                     wording::notice(&mut text, watched, filter, book.as_deref(), one.notice());
                 }
@@ -150,11 +144,11 @@ impl LiveStream {
 
     /// The next part of what was missed.
     fn tell_missed(&mut self) -> Bytes {
-        let mut text = self.text();
+        let mut text = self.api.event_text();
         let all = Filter::default();
         let filter = self.filter.as_deref().unwrap_or(&all);
         let watched = self.subscription.watched();
-        let book = self.book.read();
+        let book = self.api.reader.now();
         let progress = missed::tell_more(&mut text, &book, watched, filter, self.progress.told);
         drop(book);
         self.progress = progress;
@@ -166,7 +160,7 @@ impl LiveStream {
 
     fn tell_feeds(&mut self) -> Bytes {
         let first = !std::mem::replace(&mut self.feeds_told, true);
-        let mut text = self.text();
+        let mut text = self.api.event_text();
         for notice in self.subscription.feeds_changed() {
             // That all is well goes without saying, until it was not.
             if !(first && notice.state == FeedState::Live) {
@@ -179,7 +173,7 @@ impl LiveStream {
     /// A comment; and where the journal has gone on without anything for this subscriber, the id to
     /// resume from.
     fn keep_alive(&mut self) -> Bytes {
-        let mut text = self.text();
+        let mut text = self.api.event_text();
         if self.progress.told > self.id {
             self.id = self.progress.told;
             text.id(self.id);

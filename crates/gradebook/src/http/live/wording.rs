@@ -5,14 +5,15 @@ use gradebook_core::gradebook::Change;
 use gradebook_core::{ExamNumber, Gradebook};
 
 use super::filter::Filter;
+use crate::http::Api;
 use crate::http::representation::event_stream::EventText;
 use crate::hub::{Erased, Notice, Published, Watched};
 
 /// The text of `published` for those who watch `watched` without a filter: made once for all of
 /// them.
-pub fn shared(epoch: Option<u32>, watched: &Watched, published: &Published) -> Bytes {
+pub fn shared(api: &Api, watched: &Watched, published: &Published) -> Bytes {
     let make = || {
-        let mut text = EventText::new(epoch);
+        let mut text = api.event_text();
         notice(&mut text, watched, &Filter::default(), None, published.notice());
         text.into_bytes()
     };
@@ -25,7 +26,7 @@ pub fn shared(epoch: Option<u32>, watched: &Watched, published: &Published) -> B
 
 /// The text of `notice` for somebody with a filter, which may let nothing through.
 pub fn notice(
-    text: &mut EventText,
+    text: &mut EventText<'_>,
     watched: &Watched,
     filter: &Filter,
     book: Option<&Gradebook>,
@@ -38,7 +39,7 @@ pub fn notice(
 }
 
 fn changed(
-    text: &mut EventText,
+    text: &mut EventText<'_>,
     watched: &Watched,
     filter: &Filter,
     book: Option<&Gradebook>,
@@ -60,7 +61,7 @@ fn changed(
 }
 
 fn erased(
-    text: &mut EventText,
+    text: &mut EventText<'_>,
     watched: &Watched,
     filter: &Filter,
     book: Option<&Gradebook>,
@@ -85,7 +86,7 @@ fn erased(
 }
 
 fn exams_of_erased(
-    text: &mut EventText,
+    text: &mut EventText<'_>,
     filter: &Filter,
     book: Option<&Gradebook>,
     erased: &Erased,

@@ -7,11 +7,13 @@ use std::fmt;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use gradebook_core::gradebook::{Aggregate, ResultItem};
-use gradebook_core::{ExamNumber, Position, StudentId, Timestamp};
+use gradebook_core::gradebook::{Aggregate, ExamItem, ResultItem, StudentItem};
+use gradebook_core::{ExamNumber, Position, StudentId};
 use serde::Serialize;
 
+use super::json;
 use crate::http::event_id::EventId;
+use crate::http::links::Links;
 use crate::hub::FeedNotice;
 
 /// What a client is to wait before it connects again, in milliseconds.
@@ -19,8 +21,9 @@ pub const RETRY_MS: u32 = 3_000;
 
 /// Text of events, one after the other.
 #[derive(Debug)]
-pub struct EventText {
+pub struct EventText<'a> {
     epoch: Option<u32>,
+    links: &'a Links,
     text: Vec<u8>,
 }
 
@@ -75,36 +78,10 @@ pub enum ResetReason {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ResultEvent<'a> {
-    result: ResultMember<'a>,
+struct ResultEvent<Object> {
+    result: Object,
     #[serde(flatten)]
     standing: Option<Standing>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ResultMember<'a> {
-    exam: ExamNumber,
-    student_id: &'a StudentId,
-    score: f64,
-    #[serde(skip_serializing_if = "first_attempt")]
-    attempts: u8,
-    received_at: Timestamp,
-}
-
-fn first_attempt(attempts: &u8) -> bool {
-    *attempts == 1
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ListItem<Key> {
-    #[serde(flatten)]
-    key: Key,
-    average_score: f64,
-    result_count: u32,
-    last_result_at: Timestamp,
-    href: String,
 }
 
 #[derive(Serialize)]
@@ -135,11 +112,11 @@ impl From<Option<&Aggregate>> for Standing {
     }
 }
 
-impl EventText {
+impl<'a> EventText<'a> {
     /// No text yet. Ids have this epoch.
     #[must_use]
-    pub fn new(epoch: Option<u32>) -> Self {
-        Self { epoch, text: Vec::new() }
+    pub fn new(epoch: Option<u32>, links: &'a Links) -> Self {
+        Self { epoch, links, text: Vec::new() }
     }
 
     /// The text so far.
@@ -177,28 +154,21 @@ impl EventText {
 
     /// A result is new, or another one; with the average of what is watched, where one is.
     pub fn result(&mut self, result: &ResultItem, of: Option<&Aggregate>) {
-        let member = ResultMember {
-            exam: result.exam,
-            student_id: &result.student,
-            score: result.score.get(),
-            attempts: result.attempts,
-            received_at: result.received,
-        };
         let standing = of.map(|aggregate| Standing::from(Some(aggregate)));
-        self.event("result", Some(result.position), &ResultEvent { result: member, standing });
+        let event = ResultEvent { result: json::result(result), standing };
+        self.event("result", Some(result.position), &event);
     }
 
     /// A student is new in the list, or another one.
     pub fn student(&mut self, id: Option<Position>, student: &StudentId, aggregate: &Aggregate) {
-        let href = format!("/students/{student}");
-        let item = list_item(StudentKey { student_id: student }, aggregate, href);
-        self.event("upsert", id, &item);
+        let item = StudentItem { student: student.clone(), aggregate: *aggregate };
+        self.event("upsert", id, &json::student(self.links, &item));
     }
 
     /// An exam is new in the list, or another one.
     pub fn exam(&mut self, id: Option<Position>, exam: ExamNumber, aggregate: &Aggregate) {
-        let item = list_item(ExamKey { exam }, aggregate, format!("/exams/{exam}"));
-        self.event("upsert", id, &item);
+        let item = ExamItem { exam, aggregate: *aggregate };
+        self.event("upsert", id, &json::exam(self.links, &item));
     }
 
     /// A student is no more in the list.
@@ -248,22 +218,11 @@ impl EventText {
             self.write(format_args!("id: {id}\n"));
         }
         self.text.extend_from_slice(b"data: ");
-        serde_json::to_writer(&mut self.text, content)
-            .expect("invariant: our own types are JSON, and a Vec takes any text");
+        json::write(content, &mut self.text);
         self.text.extend_from_slice(b"\n\n");
     }
 
     fn write(&mut self, text: fmt::Arguments<'_>) {
         self.text.write_fmt(text).expect("invariant: a Vec takes any text");
-    }
-}
-
-fn list_item<Key>(key: Key, aggregate: &Aggregate, href: String) -> ListItem<Key> {
-    ListItem {
-        key,
-        average_score: aggregate.average,
-        result_count: aggregate.count,
-        last_result_at: aggregate.last_result,
-        href,
     }
 }
