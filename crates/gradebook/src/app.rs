@@ -170,7 +170,7 @@ async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> a
         Ok(())
     });
     tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
-    let api = Arc::new(http::Api::new(reader, None, &access, live.keep_alive()));
+    let api = Arc::new(http::Api::new(reader, None, &access, live.keep_alive));
     tasks.spawn("reloading", reload_on_signal(Arc::clone(&api), access.clone(), shutdown.clone()));
     tasks.spawn("the HTTP server", http::serve(listeners, api, access, shutdown));
     tasks.join(&status).await

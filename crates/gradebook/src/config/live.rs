@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use super::duration::duration;
+
+/// The shortest and the longest [`LiveArgs::keep_alive`].
+const KEEP_ALIVE_MIN: Duration = Duration::from_millis(10);
+const KEEP_ALIVE_MAX: Duration = Duration::from_secs(3_600);
+
 /// Flags about event streams.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "HTTP")]
@@ -16,21 +22,13 @@ pub struct LiveArgs {
     )]
     pub subscribers_max: u32,
 
-    /// The longest silence on an event stream, in milliseconds; then comes a comment
+    /// The longest silence on an event stream, 10ms to 1h; then comes a comment
     #[arg(
         long,
-        env = "GRADEBOOK_KEEP_ALIVE_MS",
-        default_value_t = 15_000,
-        value_parser = clap::value_parser!(u64).range(10..=3_600_000),
-        value_name = "MS"
+        env = "GRADEBOOK_KEEP_ALIVE",
+        default_value = "15s",
+        value_name = "DURATION",
+        value_parser = |text: &str| duration(text, KEEP_ALIVE_MIN, KEEP_ALIVE_MAX)
     )]
-    pub keep_alive_ms: u64,
-}
-
-impl LiveArgs {
-    /// The longest silence.
-    #[must_use]
-    pub fn keep_alive(&self) -> Duration {
-        Duration::from_millis(self.keep_alive_ms)
-    }
+    pub keep_alive: Duration,
 }
