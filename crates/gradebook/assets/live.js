@@ -307,7 +307,7 @@ async function* events(body) {
     if (rest.length > LINE_MAX) throw new Error("line too long");
     for (const line of lines) {
       if (line === "" || line === "\r") {
-        if (event.data) yield event;
+        if (event.data || event.id) yield event;
         event = { type: "message", data: "" };
         continue;
       }
@@ -340,8 +340,9 @@ async function listen(address) {
   if (!response.ok) throw new Error(`status ${response.status}`);
   connected();
   for await (const event of events(response.body)) {
+    // Some events only tell how far the stream has come.
     if (event.id) lastId = event.id;
-    hear(event);
+    if (event.data) hear(event);
   }
 }
 

@@ -17,6 +17,8 @@ pub enum MediaType {
     EventStream,
     /// The text format of Prometheus.
     PrometheusText,
+    /// A picture.
+    Svg,
 }
 
 impl MediaType {
@@ -30,6 +32,7 @@ impl MediaType {
             Self::Csv => "text/csv; charset=utf-8; header=present",
             Self::EventStream => "text/event-stream",
             Self::PrometheusText => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Svg => "image/svg+xml",
         }
     }
 
@@ -43,6 +46,7 @@ impl MediaType {
             Self::Csv => "csv",
             Self::EventStream => "sse",
             Self::PrometheusText => "text",
+            Self::Svg => "svg",
         }
     }
 
@@ -67,6 +71,7 @@ impl MediaType {
             Self::Csv => &[("text", "csv")],
             Self::EventStream => &[("text", "event-stream")],
             Self::PrometheusText => &[("text", "plain")],
+            Self::Svg => &[("image", "svg+xml")],
         }
     }
 

@@ -94,14 +94,17 @@ impl Call {
         let (segment, canonical) = if resource.has_variable() {
             let segment = path.strip_prefix(resource.prefix()).unwrap_or_default();
             let segment = segment.strip_suffix('/').unwrap_or(segment);
+            let segment = segment.strip_suffix(resource.suffix()).unwrap_or(segment);
             let segment = percent::decode(segment).map_err(Problem::malformed_path)?;
-            let canonical = format!("{}{}", resource.prefix(), percent::encode(&segment));
+            let canonical =
+                format!("{}{}{}", resource.prefix(), percent::encode(&segment), resource.suffix());
             (segment.into_owned(), canonical)
         } else {
             (String::new(), resource.template.to_owned())
         };
-        let query = Query::parse(resource, parameters, head.uri.query().unwrap_or_default())?;
+        let mut query = Query::parse(resource, parameters, head.uri.query().unwrap_or_default())?;
         let media_type = negotiate(resource, &query, &head.headers)?;
+        query.for_people = media_type == MediaType::Html;
         Ok(Self {
             has_other_path: path.len() > 1 && path.ends_with('/'),
             coding: head.extensions.get().copied().unwrap_or_default(),

@@ -10,8 +10,8 @@ use super::call::Call;
 use super::live;
 use super::parameters as parameter;
 use super::problem::Problem;
-use super::representation::lines;
 use super::representation::{Document, Entity};
+use super::representation::{html, lines};
 use super::resource::{Operation, Resource, SortKeys};
 use crate::hub::Watched;
 
@@ -110,7 +110,8 @@ fn show(call: &Call) -> Result<Response, Problem> {
     let exam = call.exam()?;
     let query = call.result_query::<StudentId>()?;
     let book = call.api.reader.now();
-    let aggregate = book.exam(exam).ok_or_else(Problem::exam_not_found)?;
+    let aggregate = book.exam(exam);
+    let aggregate = aggregate.ok_or_else(|| html::exam_not_found(call, &book, exam))?;
     let revision = if call.query.standing { book.revision() } else { aggregate.revision };
     let version = call.version(&book, revision);
     if let Some(unchanged) = call.unchanged(&version.tag, Some(version.at))? {

@@ -75,7 +75,7 @@ pub struct Journal {
 
 fn list(call: &Call) -> Result<Response, Problem> {
     let document = Document::Feeds(Feeds::of(&call.api.reader.status));
-    Ok(call.show_now(representation::render(call, &document)))
+    Ok(call.show_now(representation::render(call, &document, None)))
 }
 
 impl Feeds {

@@ -8,7 +8,7 @@ use super::access::Scope;
 use super::call::Call;
 use super::parameters as parameter;
 use super::problem::Problem;
-use super::representation::{self, Document};
+use super::representation::{self, Document, html};
 use super::resource::{self, Operation, Resource, SortKeys};
 
 /// `/`.
@@ -44,6 +44,10 @@ fn as_object<S: Serializer>(
 }
 
 fn show(call: &Call) -> Result<Response, Problem> {
+    // The page is about now; the index changes with the program only.
+    if call.media_type == MediaType::Html {
+        return Ok(call.show_now(html::overview(call)));
+    }
     if let Some(unchanged) = call.unchanged(&call.fixed_tag(), None)? {
         return Ok(unchanged);
     }
@@ -64,7 +68,7 @@ fn show(call: &Call) -> Result<Response, Problem> {
         ),
         format!("<{}>; rel=\"status\"", path("/feeds")),
     ];
-    Ok(call.show_fixed(representation::render(call, &Document::Index(index)), &links))
+    Ok(call.show_fixed(representation::render(call, &Document::Index(index), None), &links))
 }
 
 /// The URI template of a resource: RFC 6570, level 3, and level 4 where a parameter repeats.

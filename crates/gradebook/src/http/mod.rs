@@ -11,6 +11,7 @@
 pub mod accept;
 pub mod access;
 pub mod call;
+pub mod charts;
 pub mod compress;
 pub mod conditional;
 pub mod cors;
@@ -138,6 +139,7 @@ pub fn router(
     }
     router
         .route("/session", post(access::sign_in))
+        .route("/assets/{name}", any(pages::assets::serve))
         .fallback(|| async { Problem::not_found().into_response() })
         .layer(compress::layer())
         .layer(middleware::from_fn(compress::choose))

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -32,14 +33,16 @@ pub async fn observe(State(_): State<Arc<Api>>, request: Request, next: Next) ->
     let started = Instant::now();
     let id = Uuid::now_v7().to_string();
     let seen = Seen::of(&request);
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let mut response = if target > TARGET_BYTES_MAX {
+    let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let is_too_long = target.len() > TARGET_BYTES_MAX;
+    let person_asks = seen.prefers_html.then(|| target.to_owned());
+    let mut response = if is_too_long {
         Problem::target_too_long(TARGET_BYTES_MAX).into_response()
     } else {
         next.run(request).await
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        write_problem(&mut response, &problem, &id, seen.prefers_html);
+        write_problem(&mut response, &problem, &id, person_asks.as_deref());
     }
     finish_headers(response.headers_mut(), &id);
     if seen.method == "HEAD" && response.status() != StatusCode::NOT_MODIFIED {
@@ -105,17 +108,20 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-fn write_problem(response: &mut Response, problem: &Problem, id: &str, as_html: bool) {
+/// Writes `problem` as a page when there is a `target` that a person has asked for.
+fn write_problem(response: &mut Response, problem: &Problem, id: &str, target: Option<&str>) {
     let document = problem.document(id);
-    let (content_type, body) = if as_html {
-        ("text/html; charset=utf-8", html::problem(&document).into_bytes())
+    let headers = response.headers_mut();
+    let (content_type, body) = if let Some(target) = target {
+        headers.insert(header::CONTENT_SECURITY_POLICY, html::POLICY);
+        let page = html::problem(&document, problem.suggestions(), target);
+        ("text/html; charset=utf-8", page.into_bytes())
     } else {
         let mut text = Vec::with_capacity(512);
         json::write(&document, &mut text);
         text.push(b'\n');
         (problem::CONTENT_TYPE, text)
     };
-    let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     headers.remove(header::CONTENT_LENGTH);

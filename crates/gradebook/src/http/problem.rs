@@ -26,6 +26,16 @@ pub struct Problem {
     errors: Vec<ParameterError>,
     extensions: Vec<(&'static str, Value)>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    suggestions: Suggestions,
+}
+
+/// Where somebody may go on who is at a page that tells of a problem.
+#[derive(Clone, Debug, Default)]
+pub struct Suggestions {
+    /// What may have been meant: text and link.
+    pub links: Vec<(String, String)>,
+    /// Where to look for it: text and link.
+    pub onward: Option<(&'static str, &'static str)>,
 }
 
 /// A parameter that is wrong, and why.
@@ -84,6 +94,7 @@ impl Problem {
             errors: Vec::new(),
             extensions: Vec::new(),
             headers: Vec::new(),
+            suggestions: Suggestions::default(),
         }
     }
 
@@ -99,6 +110,19 @@ impl Problem {
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.extensions.push((name, value.into()));
         self
+    }
+
+    /// Adds where to go on, for the page that tells of it.
+    #[must_use]
+    pub fn suggest(mut self, suggestions: Suggestions) -> Self {
+        self.suggestions = suggestions;
+        self
+    }
+
+    /// Where to go on.
+    #[must_use]
+    pub fn suggestions(&self) -> &Suggestions {
+        &self.suggestions
     }
 
     /// Adds a header to the response.

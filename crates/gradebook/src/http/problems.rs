@@ -32,5 +32,5 @@ fn show(call: &Call) -> Result<Response, Problem> {
     if let Some(unchanged) = call.unchanged(&call.fixed_tag(), None)? {
         return Ok(unchanged);
     }
-    Ok(call.show_fixed(representation::render(call, &Document::ProblemKind(kind)), &[]))
+    Ok(call.show_fixed(representation::render(call, &Document::ProblemKind(kind), None), &[]))
 }

@@ -6,6 +6,7 @@ use gradebook_core::gradebook::{Anchor, ListKey, ListQuery, ResultKey, ResultQue
 use gradebook_core::{ExamNumber, Score, StudentId, Timestamp};
 
 use super::accept::MediaType;
+use super::pages::ROWS_DEFAULT;
 use super::parameters::{self, LIMIT_MAX, Parameter, Role};
 use super::percent;
 use super::problem::{ParameterError, Problem};
@@ -40,6 +41,8 @@ pub struct Query {
     pub suppress: bool,
     /// `format`.
     pub format: Option<MediaType>,
+    /// The page is read by a person, and is shorter unless `limit` says otherwise.
+    pub for_people: bool,
     /// `last_event_id`, not looked at yet.
     pub last_event_id: Option<String>,
     /// Each parameter that was sent, under its own name, and its value, in order.
@@ -85,6 +88,11 @@ impl Query {
         query.sent.sort_by(|(a, x), (b, y)| (a.name, x).cmp(&(b.name, y)));
         query.sent.dedup_by(|(a, x), (b, y)| a.name == b.name && x == y);
         Ok(query)
+    }
+
+    /// What was sent: each parameter under its own name, and its value.
+    pub fn sent(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.sent.iter().map(|(parameter, value)| (parameter.name, value.as_str()))
     }
 
     /// What was sent of these roles, as a query: the same for queries that ask the same.
@@ -134,7 +142,7 @@ impl Query {
     /// The most items that a page of it has.
     #[must_use]
     pub fn page_limit(&self) -> usize {
-        self.limit.unwrap_or(LIMIT_MAX)
+        self.limit.unwrap_or(if self.for_people { ROWS_DEFAULT } else { LIMIT_MAX })
     }
 
     /// The question for a list of students or exams.

@@ -74,7 +74,7 @@ fn list(call: &Call) -> Result<Response, Problem> {
     let page = OnlyPage { limit: REJECTIONS_MAX, total: rejections.len(), next: None };
     let rejections = rejections.into_iter().map(RejectionObject::from).collect();
     let document = Document::Rejections(RejectionList { rejections, page });
-    Ok(call.show_now(representation::render(call, &document)))
+    Ok(call.show_now(representation::render(call, &document, None)))
 }
 
 impl From<Rejection> for RejectionObject {

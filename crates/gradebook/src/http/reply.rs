@@ -14,7 +14,7 @@ use super::event_id::EventId;
 use super::parameters::Role;
 use super::percent;
 use super::representation::lines::{self, Line};
-use super::representation::{self, Document, List, PageLinks};
+use super::representation::{self, Document, List, PageLinks, html};
 
 /// For what is about students: revalidate always, and keep it out of shared caches.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -41,9 +41,17 @@ impl Call {
     /// `document` in the representation that was chosen.
     #[must_use]
     pub fn show(&self, version: &Version, document: &Document) -> Response {
-        let mut response = representation::render(self, document).into_response();
+        let mut response = representation::render(self, document, Some(version.at)).into_response();
         let links = document.page_links().map_or_else(Vec::new, PageLinks::link_values);
         self.write_headers(response.headers_mut(), Some(&version.tag), Some(version.at), &links);
+        response
+    }
+
+    /// `body`, which shows the book in this version.
+    #[must_use]
+    pub fn show_drawn(&self, version: &Version, body: impl Into<Body>) -> Response {
+        let mut response = Response::new(body.into());
+        self.write_headers(response.headers_mut(), Some(&version.tag), Some(version.at), &[]);
         response
     }
 
@@ -94,6 +102,9 @@ impl Call {
         let content_type = HeaderValue::from_static(self.media_type.content_type());
         headers.insert(header::CONTENT_TYPE, content_type);
         headers.insert(header::CACHE_CONTROL, PRIVATE);
+        if matches!(self.media_type, MediaType::Html | MediaType::Svg) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, html::POLICY);
+        }
         let negotiated = self.resource.media_types.len() > 1;
         let vary = if negotiated { "Accept, Accept-Encoding" } else { "Accept-Encoding" };
         headers.insert(header::VARY, HeaderValue::from_static(vary));

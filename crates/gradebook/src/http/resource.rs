@@ -11,15 +11,19 @@ use super::access::Scope;
 use super::call::Call;
 use super::parameters::Parameter;
 use super::problem::Problem;
-use super::{exams, feeds, health, index, openapi, problems, rejections, results, students};
+use super::{
+    charts, exams, feeds, health, index, openapi, problems, rejections, results, students,
+};
 
 /// Every resource.
-pub static ALL: [&Resource; 13] = [
+pub static ALL: [&Resource; 15] = [
     &index::INDEX,
     &students::STUDENTS,
     &students::STUDENT,
     &exams::EXAMS,
     &exams::EXAM,
+    &charts::DISTRIBUTION,
+    &charts::PROGRESS,
     &results::RESULTS,
     &feeds::FEEDS,
     &rejections::REJECTIONS,
@@ -33,7 +37,7 @@ pub static ALL: [&Resource; 13] = [
 /// One kind of thing that has a URL.
 #[derive(Debug)]
 pub struct Resource {
-    /// The path, with at most one variable, which is its last segment.
+    /// The path, with at most one variable, which is a whole segment.
     pub template: &'static str,
     /// What `GET` does, for `/openapi.json`: a name and a sentence.
     pub operation: Operation,
@@ -116,6 +120,12 @@ impl Resource {
     #[must_use]
     pub fn prefix(&self) -> &'static str {
         self.template.split('{').next().unwrap_or(self.template)
+    }
+
+    /// The template after its variable: what every one of its paths ends with.
+    #[must_use]
+    pub fn suffix(&self) -> &'static str {
+        self.template.split_once('}').map_or("", |(_, suffix)| suffix)
     }
 
     /// Whether its path has a variable.

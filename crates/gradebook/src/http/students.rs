@@ -11,8 +11,8 @@ use super::erase;
 use super::live;
 use super::parameters as parameter;
 use super::problem::Problem;
-use super::representation::lines;
 use super::representation::{Document, Entity};
+use super::representation::{html, lines};
 use super::resource::{Operation, Resource, SortKeys};
 use crate::hub::Watched;
 
@@ -115,8 +115,10 @@ fn show(call: &Call) -> Result<Response, Problem> {
     let student = call.student()?;
     let query = call.result_query::<ExamNumber>()?;
     let book = call.api.reader.now();
-    let aggregate = book.student(&student).ok_or_else(Problem::student_not_found)?;
-    let revision = if call.query.standing { book.revision() } else { aggregate.revision };
+    let aggregate = book.student(&student);
+    let aggregate = aggregate.ok_or_else(|| html::student_not_found(call, &book, &student))?;
+    let shows_others = call.query.standing || call.media_type == MediaType::Html;
+    let revision = if shows_others { book.revision() } else { aggregate.revision };
     let version = call.version(&book, revision);
     if let Some(unchanged) = call.unchanged(&version.tag, Some(version.at))? {
         return Ok(unchanged);

@@ -2,10 +2,19 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
 use sha2::{Digest, Sha256};
+
+use crate::http::problem::Problem;
 
 /// How many hexadecimal digits of its digest are in the name of an asset.
 const DIGITS: usize = 16;
+
+/// A year, which is as long as caches keep anything (RFC 9111 §5.2.2.1), and no asking again.
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
 /// A file that pages refer to.
 #[derive(Debug)]
@@ -66,6 +75,28 @@ impl Assets {
             .into_iter()
             .find(|asset| asset.path.strip_prefix("/assets/") == Some(name))
     }
+}
+
+/// `/assets/{name}`. What is on these paths never changes, so browsers need not ask again; it is
+/// about nobody, so no token is needed.
+pub async fn serve(method: Method, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let Some(asset) = ASSETS.find(&name) else { return Problem::not_found().into_response() };
+    if method != Method::GET && method != Method::HEAD {
+        let allow = HeaderValue::from_static("GET, HEAD");
+        return Problem::method_not_allowed(allow).into_response();
+    }
+    let etag = HeaderValue::from_str(&asset.etag).expect("invariant: hexadecimal digits");
+    let shared = [
+        (header::ETAG, etag),
+        (header::CACHE_CONTROL, HeaderValue::from_static(FOR_GOOD)),
+        (header::VARY, HeaderValue::from_static("Accept-Encoding")),
+    ];
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known.is_some_and(|known| known.contains(&asset.etag) || known.trim() == "*") {
+        return (StatusCode::NOT_MODIFIED, shared).into_response();
+    }
+    let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type))];
+    (shared, media_type, asset.bytes).into_response()
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub struct Chrome {
     /// Read the page anew every so many seconds, even when no change is told of.
     pub refresh_seconds: Option<u32>,
     /// What keeps scores from coming in, for a banner.
-    pub outage: Option<String>,
+    pub outage: Option<&'static str>,
     /// What stands in the search box.
     pub search: String,
 }

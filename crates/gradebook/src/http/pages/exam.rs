@@ -1,7 +1,7 @@
 //! `/exams/{number}`: how an exam went, and who did how.
 
 use askama::Template;
-use gradebook_core::gradebook::{Anchor, ListQuery, ResultItem, ResultQuery};
+use gradebook_core::gradebook::{ListQuery, ResultItem};
 use gradebook_core::{ExamNumber, Gradebook, StudentId};
 
 use super::chart::{Distribution, Place as PlaceInChart};
@@ -9,6 +9,7 @@ use super::chrome::Chrome;
 use super::format::{Count, Instant, Share};
 use super::link::{self, View};
 use super::table::{Column, Extent};
+use crate::http::representation::Entity;
 
 /// The most students that a filter without a result offers instead.
 const ALIKE_MAX: usize = 8;
@@ -45,7 +46,7 @@ pub struct ExamPage {
 
 /// The student whose place is shown.
 #[derive(Debug)]
-struct Chosen {
+pub struct Chosen {
     student: StudentId,
     score: Share,
     standing: Option<String>,
@@ -67,36 +68,50 @@ struct Alike {
     href: String,
 }
 
+/// What the page of an exam says of some of its students, besides their results.
+#[derive(Debug, Default)]
+pub struct ExamAside {
+    /// The student whose place is shown.
+    pub chosen: Option<Chosen>,
+    /// Students whom the reader may have meant.
+    pub alike: Vec<StudentId>,
+}
+
+impl ExamAside {
+    /// Reads what `students`, who were asked for, want to know of `exam`.
+    #[must_use]
+    pub fn read(book: &Gradebook, exam: ExamNumber, students: &[StudentId]) -> Self {
+        let [student] = students else { return Self::default() };
+        let chosen = book.result(student, exam).map(|result| Chosen {
+            student: result.student,
+            score: Share(result.score.get()),
+            standing: None,
+        });
+        let alike = if chosen.is_none() { alike(book, exam, student) } else { Vec::new() };
+        Self { chosen, alike }
+    }
+}
+
+/// The filters of the table, by all their names.
+const FILTERS: [&str; 4] = ["student", "min_score", "max_score", "since"];
+
 impl ExamPage {
-    /// Reads the page from `book`; `None` when the exam is not there. `cursor` writes where the
-    /// next page starts.
-    pub fn read(
-        book: &Gradebook,
-        exam: ExamNumber,
-        query: &ResultQuery<StudentId>,
-        view: View,
-        chrome: Chrome,
-        cursor: impl Fn(&Anchor<StudentId>) -> String,
-    ) -> Option<Self> {
-        let aggregate = book.exam(exam)?;
-        let statistics = book.exam_statistics(exam)?;
-        let page = book.exam_results(exam, query)?;
-        let chosen = chosen(book, exam, query);
-        let place = chosen
+    /// The page of `exam`.
+    #[must_use]
+    pub fn new(exam: &Entity<ExamNumber>, aside: ExamAside, view: View, chrome: Chrome) -> Self {
+        let Entity { id, aggregate, statistics, results, .. } = exam;
+        let place = aside
+            .chosen
             .as_ref()
             .map(|chosen| PlaceInChart { name: chosen.student.to_string(), score: chosen.score.0 });
-        let next = page.next.as_ref().map(cursor);
-        let filters = ["student", "student_name", "student_id", "min_score", "max_score", "since"];
-        let unfiltered = view.without(&filters).without(&["cursor"]);
-        let image = match &chosen {
-            Some(chosen) => View::new(format!("/exams/{exam}/distribution.svg"), &[])
-                .with("student", chosen.student.as_str())
-                .href(),
-            None => format!("/exams/{exam}/distribution.svg"),
+        let image = View::new(format!("/exams/{id}/distribution.svg"), &[]);
+        let image = match &aside.chosen {
+            Some(chosen) => image.with("student", chosen.student.as_str()),
+            None => image,
         };
-        Some(Self {
+        Self {
             chrome,
-            exam,
+            exam: *id,
             average: Share(aggregate.average),
             count: Count(u64::from(aggregate.count)),
             median: Share(statistics.median),
@@ -107,24 +122,24 @@ impl ExamPage {
             deviation: Share(statistics.standard_deviation),
             last: Instant(aggregate.last_result),
             last_iso: aggregate.last_result.to_string(),
-            chart: Distribution::new(&statistics, place),
-            chosen,
-            image,
+            chart: Distribution::new(statistics, place),
+            chosen: aside.chosen,
+            image: image.href(),
             here: view.href(),
             kept: kept(&view, &["student", "min_score", "max_score", "cursor"]),
-            filtered: filters.iter().any(|name| !view.get(name).is_empty()),
-            unfiltered: unfiltered.href(),
+            filtered: view.has(&FILTERS),
+            unfiltered: view.without(&FILTERS).without(&["cursor"]).href(),
             columns: vec![
                 Column::sortable(&view, "studentId", "Student", true),
                 Column::sortable(&view, "score", "Score", false).numeric(),
-                Column::plain("Attempts").numeric(),
+                Column::plain("Attempts").numeric().spare(),
                 Column::sortable(&view, "receivedAt", "Received", false),
             ],
-            alike: if page.items.is_empty() { alike(book, exam, query) } else { Vec::new() },
-            extent: Extent::new(&view, page.items.len(), page.total, next.as_deref()),
-            rows: page.items.into_iter().map(row).collect(),
+            alike: aside.alike.into_iter().map(|student| Alike::new(*id, student)).collect(),
+            extent: Extent::of(&view, results),
+            rows: results.items.iter().map(Row::from).collect(),
             view,
-        })
+        }
     }
 }
 
@@ -134,34 +149,29 @@ pub(super) fn kept(view: &View, fields: &[&str]) -> Vec<(String, String)> {
     view.parameters().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn chosen(book: &Gradebook, exam: ExamNumber, query: &ResultQuery<StudentId>) -> Option<Chosen> {
-    let [student] = query.students.as_slice() else { return None };
-    let result = book.result(student, exam)?;
-    Some(Chosen { student: result.student, score: Share(result.score.get()), standing: None })
+impl From<&ResultItem> for Row {
+    fn from(item: &ResultItem) -> Self {
+        Self {
+            href: link::student(&item.student),
+            student: item.student.clone(),
+            score: Share(item.score.get()),
+            attempts: item.attempts,
+            received: Instant(item.received),
+            received_iso: item.received.to_string(),
+        }
+    }
 }
 
-fn row(item: ResultItem) -> Row {
-    Row {
-        href: link::student(&item.student),
-        student: item.student,
-        score: Share(item.score.get()),
-        attempts: item.attempts,
-        received: Instant(item.received),
-        received_iso: item.received.to_string(),
+impl Alike {
+    fn new(exam: ExamNumber, student: StudentId) -> Self {
+        Self { href: link::exam_with_student(exam, &student), student }
     }
 }
 
 /// Students of this exam whose name contains the one that was asked for.
-fn alike(book: &Gradebook, exam: ExamNumber, query: &ResultQuery<StudentId>) -> Vec<Alike> {
-    let [student] = query.students.as_slice() else { return Vec::new() };
+fn alike(book: &Gradebook, exam: ExamNumber, student: &StudentId) -> Vec<StudentId> {
     let mut question = ListQuery::all(ALIKE_MAX);
     question.exams = vec![exam];
     question.contains = Some(student.as_str().to_owned());
-    let found = book.students(&question).items.into_iter();
-    found
-        .map(|item| Alike {
-            href: link::exam_with_student(exam, &item.student),
-            student: item.student,
-        })
-        .collect()
+    book.students(&question).items.into_iter().map(|item| item.student).collect()
 }

@@ -151,6 +151,25 @@ pub fn sentence(feed: &FeedStatus, now: Timestamp) -> Sentence {
     Sentence { state, text: text.to_owned(), at: at.map(told) }
 }
 
+/// What keeps scores from coming in, in one sentence; `None` when nothing does.
+#[must_use]
+pub fn outage(status: &Status) -> Option<&'static str> {
+    let lost = status.feeds.iter().map(FeedStatus::connection).find_map(|connection| {
+        match (connection.state, connection.connected_once) {
+            (FeedState::Connecting | FeedState::Live, _) => None,
+            (FeedState::Reconnecting, true) => {
+                Some("The feed was lost; trying again. No scores come in meanwhile.")
+            }
+            (FeedState::Reconnecting, false) => {
+                Some("The feed cannot be reached; trying again. No scores come in meanwhile.")
+            }
+            (FeedState::Stopped, _) => Some("The feed has ended. No more scores come in."),
+        }
+    });
+    let unkept = status.journal().unavailable;
+    unkept.map(|_| "New scores cannot be kept at present; see Feeds.").or(lost)
+}
+
 /// What is wrong with the journal, if anything.
 #[must_use]
 pub fn journal_sentence(status: &Status) -> Option<Sentence> {

@@ -59,6 +59,12 @@ impl View {
         found.map_or("", |(_, value)| value)
     }
 
+    /// Whether any of these parameters was sent.
+    #[must_use]
+    pub fn has(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| !self.get(name).is_empty())
+    }
+
     /// The same without these parameters.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {

@@ -1,14 +1,14 @@
 //! `/students` and `/exams`.
 
 use askama::Template;
-use gradebook_core::gradebook::{Aggregate, Anchor, ListQuery};
-use gradebook_core::{ExamNumber, Gradebook, StudentId};
+use gradebook_core::gradebook::{Aggregate, ExamItem, StudentItem};
 
 use super::chrome::Chrome;
 use super::exam::kept;
 use super::format::{Count, Instant, Share};
 use super::link::{self, View};
 use super::table::{Column, Extent};
+use crate::http::representation::List;
 
 /// The page of a list.
 #[derive(Debug, Template)]
@@ -37,50 +37,32 @@ struct Row {
     last_iso: String,
 }
 
-/// The filters of both lists, with all their names.
-const FILTERS: [&str; 6] = ["q", "exam", "exam_id", "student", "student_name", "student_id"];
+/// The filters of both lists.
+const FILTERS: [&str; 3] = ["q", "exam", "student"];
 
 impl ListPage {
-    /// Reads the page of the students. `cursor` writes where the next page starts.
-    pub fn students(
-        book: &Gradebook,
-        query: &ListQuery<StudentId>,
-        view: View,
-        mut chrome: Chrome,
-        cursor: impl Fn(&Anchor<StudentId>) -> String,
-    ) -> Self {
-        let page = book.students(query);
-        let next = page.next.as_ref().map(cursor);
-        let extent = Extent::new(&view, page.items.len(), page.total, next.as_deref());
-        let rows = page.items.into_iter();
-        let rows = rows
-            .map(|item| {
-                let href = link::student(&item.student);
-                Row::new(item.student.as_str().to_owned(), href, &item.aggregate)
-            })
-            .collect();
+    /// The page of the students.
+    #[must_use]
+    pub fn students(list: &List<StudentItem>, view: View, mut chrome: Chrome) -> Self {
+        let rows = list.items.iter().map(|item| {
+            let href = link::student(&item.student);
+            Row::new(item.student.as_str().to_owned(), href, &item.aggregate)
+        });
         view.get("q").clone_into(&mut chrome.search);
         let id = Column::sortable(&view, "studentId", "Student", true);
-        Self::new("Students", true, id, "Exams taken", rows, extent, view, chrome)
+        let extent = Extent::of(&view, list);
+        Self::new("Students", true, id, "Exams taken", rows.collect(), extent, view, chrome)
     }
 
-    /// Reads the page of the exams. `cursor` writes where the next page starts.
-    pub fn exams(
-        book: &Gradebook,
-        query: &ListQuery<ExamNumber>,
-        view: View,
-        chrome: Chrome,
-        cursor: impl Fn(&Anchor<ExamNumber>) -> String,
-    ) -> Self {
-        let page = book.exams(query);
-        let next = page.next.as_ref().map(cursor);
-        let extent = Extent::new(&view, page.items.len(), page.total, next.as_deref());
-        let rows = page.items.into_iter();
+    /// The page of the exams.
+    #[must_use]
+    pub fn exams(list: &List<ExamItem>, view: View, chrome: Chrome) -> Self {
+        let rows = list.items.iter();
         let rows = rows
-            .map(|item| Row::new(item.exam.to_string(), link::exam(item.exam), &item.aggregate))
-            .collect();
+            .map(|item| Row::new(item.exam.to_string(), link::exam(item.exam), &item.aggregate));
         let id = Column::sortable(&view, "exam", "Exam", true);
-        Self::new("Exams", false, id, "Results", rows, extent, view, chrome)
+        let extent = Extent::of(&view, list);
+        Self::new("Exams", false, id, "Results", rows.collect(), extent, view, chrome)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the two lists differ in just these")]
@@ -102,7 +84,7 @@ impl ListPage {
             students,
             here: view.href(),
             kept: kept(&view, fields),
-            filtered: FILTERS.iter().any(|name| !view.get(name).is_empty()),
+            filtered: view.has(&FILTERS),
             unfiltered: view.without(&FILTERS).without(&["cursor"]).href(),
             columns: vec![
                 id,

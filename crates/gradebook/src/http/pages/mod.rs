@@ -24,15 +24,15 @@ mod student;
 mod table;
 
 pub use chrome::{Chrome, Place};
-pub use exam::ExamPage;
-pub use feeds::{FeedsPage, RejectionsPage};
+pub use exam::{ExamAside, ExamPage};
+pub use feeds::{FeedsPage, RejectionsPage, outage};
 pub use link::View;
 pub use list::ListPage;
 pub use overview::OverviewPage;
 pub use problem::{ProblemPage, ProblemTypePage};
 pub use results::ResultsPage;
 pub use sign_in::SignInPage;
-pub use student::StudentPage;
+pub use student::{StudentAside, StudentPage, progress};
 
 /// How many rows a page has that was not asked for another number. Fewer than in JSON: a page is
 /// read by eye, and read anew while it is open.

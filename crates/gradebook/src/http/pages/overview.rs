@@ -86,7 +86,7 @@ impl OverviewPage {
                     }
                 })
                 .collect(),
-            latest_results: book.results(&latest).items.into_iter().map(Into::into).collect(),
+            latest_results: book.results(&latest).items.iter().map(Into::into).collect(),
         }
     }
 }

@@ -16,12 +16,10 @@ pub struct ProblemPage {
     pub title: String,
     /// What is wrong, in particular.
     pub detail: String,
-    /// What the suggestions are.
-    pub suggestions_heading: &'static str,
     /// What may have been meant: text and link.
     pub suggestions: Vec<(String, String)>,
     /// Where to go from here: text and link.
-    pub onward: Option<(&'static str, String)>,
+    pub onward: (&'static str, &'static str),
     /// The id of the request, for whoever asks for help.
     pub instance: Option<String>,
 }

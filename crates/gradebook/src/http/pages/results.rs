@@ -1,14 +1,15 @@
 //! `/results`: every result.
 
 use askama::Template;
-use gradebook_core::gradebook::{Anchor, ResultItem, ResultQuery};
-use gradebook_core::{ExamNumber, Gradebook, Position, StudentId};
+use gradebook_core::gradebook::ResultItem;
+use gradebook_core::{ExamNumber, StudentId};
 
 use super::chrome::Chrome;
 use super::exam::kept;
 use super::format::{Instant, Share};
 use super::link::{self, View};
 use super::table::{Column, Extent};
+use crate::http::representation::List;
 
 /// The page of all results.
 #[derive(Debug, Template)]
@@ -44,12 +45,12 @@ pub struct ResultRow {
     pub received_iso: String,
 }
 
-impl From<ResultItem> for ResultRow {
-    fn from(item: ResultItem) -> Self {
+impl From<&ResultItem> for ResultRow {
+    fn from(item: &ResultItem) -> Self {
         Self {
             href: link::student(&item.student),
             exam_href: link::exam_with_student(item.exam, &item.student),
-            student: item.student,
+            student: item.student.clone(),
             exam: item.exam,
             score: Share(item.score.get()),
             received: Instant(item.received),
@@ -58,34 +59,28 @@ impl From<ResultItem> for ResultRow {
     }
 }
 
+/// The filters of the table.
+const FILTERS: [&str; 5] = ["exam", "student", "min_score", "max_score", "since"];
+
 impl ResultsPage {
-    /// Reads the page from `book`. `cursor` writes where the next page starts.
-    pub fn read(
-        book: &Gradebook,
-        query: &ResultQuery<Position>,
-        view: View,
-        chrome: Chrome,
-        cursor: impl Fn(&Anchor<Position>) -> String,
-    ) -> Self {
-        let page = book.results(query);
-        let next = page.next.as_ref().map(cursor);
-        let filters = ["exam", "exam_id", "student", "student_name", "student_id"];
-        let filters = [filters.as_slice(), &["min_score", "max_score", "since"]].concat();
+    /// The page of these results.
+    #[must_use]
+    pub fn new(list: &List<ResultItem>, view: View, chrome: Chrome) -> Self {
         let fields = ["exam", "student", "min_score", "max_score", "cursor"];
         Self {
             chrome,
             here: view.href(),
             kept: kept(&view, &fields),
-            filtered: filters.iter().any(|name| !view.get(name).is_empty()),
-            unfiltered: view.without(&filters).without(&["cursor"]).href(),
+            filtered: view.has(&FILTERS),
+            unfiltered: view.without(&FILTERS).without(&["cursor"]).href(),
             columns: vec![
                 Column::plain("Student"),
                 Column::plain("Exam").numeric(),
                 Column::plain("Score").numeric(),
                 Column::sortable(&view, "receivedAt", "Received", true),
             ],
-            extent: Extent::new(&view, page.items.len(), page.total, next.as_deref()),
-            rows: page.items.into_iter().map(ResultRow::from).collect(),
+            extent: Extent::of(&view, list),
+            rows: list.items.iter().map(ResultRow::from).collect(),
             view,
         }
     }

@@ -1,7 +1,7 @@
 //! `/students/{id}`: how a student did.
 
 use askama::Template;
-use gradebook_core::gradebook::{Anchor, ResultItem, ResultQuery};
+use gradebook_core::gradebook::{ResultItem, ResultQuery};
 use gradebook_core::{ExamNumber, Gradebook, StudentId};
 
 use super::chart::{PROGRESS_POINTS_MAX, Progress, ProgressPoint};
@@ -10,6 +10,7 @@ use super::exam::kept;
 use super::format::{Count, Instant, Share};
 use super::link::{self, View};
 use super::table::{Column, Extent};
+use crate::http::representation::Entity;
 
 /// The page of a student.
 #[derive(Debug, Template)]
@@ -58,25 +59,43 @@ struct Row {
     received_iso: String,
 }
 
+/// What the page of a student says of others: the class, exam by exam.
+#[derive(Debug)]
+pub struct StudentAside {
+    progress: Vec<ProgressPoint>,
+    class_averages: Vec<Share>,
+}
+
+impl StudentAside {
+    /// Reads it, for these results of `student`.
+    #[must_use]
+    pub fn read(book: &Gradebook, student: &StudentId, results: &[ResultItem]) -> Self {
+        let average = |item: &ResultItem| {
+            // A student who was erased in between leaves an exam without results.
+            book.exam(item.exam).map_or(item.score.get(), |class| class.average)
+        };
+        Self {
+            progress: progress(book, student),
+            class_averages: results.iter().map(|item| Share(average(item))).collect(),
+        }
+    }
+}
+
+/// The filters of the table.
+const FILTERS: [&str; 4] = ["exam", "min_score", "max_score", "since"];
+
 impl StudentPage {
-    /// Reads the page from `book`; `None` when the student is not there. `cursor` writes where the
-    /// next page starts.
-    pub fn read(
-        book: &Gradebook,
-        student: &StudentId,
-        query: &ResultQuery<ExamNumber>,
+    /// The page of `student`.
+    #[must_use]
+    pub fn new(
+        student: &Entity<StudentId>,
+        aside: &StudentAside,
         view: View,
         chrome: Chrome,
-        cursor: impl Fn(&Anchor<ExamNumber>) -> String,
-    ) -> Option<Self> {
-        let aggregate = book.student(student)?;
-        let statistics = book.student_statistics(student)?;
-        let page = book.student_results(student, query)?;
-        let points = progress(book, student);
-        let next = page.next.as_ref().map(cursor);
-        let filters = ["exam", "exam_id", "min_score", "max_score", "since"];
-        let unfiltered = view.without(&filters).without(&["cursor"]);
-        Some(Self {
+    ) -> Self {
+        let Entity { id, aggregate, statistics, results, .. } = student;
+        let rows = results.items.iter().zip(&aside.class_averages);
+        Self {
             chrome,
             average: Share(aggregate.average),
             count: Count(u64::from(aggregate.count)),
@@ -88,13 +107,13 @@ impl StudentPage {
             last: Instant(aggregate.last_result),
             last_iso: aggregate.last_result.to_string(),
             standing: None,
-            chart: Progress::new(&points),
-            chart_all: points.len() == aggregate.count as usize,
-            image: format!("{}/progress.svg", link::student(student)),
+            chart: Progress::new(&aside.progress),
+            chart_all: aside.progress.len() == aggregate.count as usize,
+            image: format!("{}/progress.svg", link::student(id)),
             here: view.href(),
             kept: kept(&view, &["exam", "min_score", "max_score", "cursor"]),
-            filtered: filters.iter().any(|name| !view.get(name).is_empty()),
-            unfiltered: unfiltered.href(),
+            filtered: view.has(&FILTERS),
+            unfiltered: view.without(&FILTERS).without(&["cursor"]).href(),
             columns: vec![
                 Column::sortable(&view, "exam", "Exam", true),
                 Column::sortable(&view, "score", "Score", false).numeric(),
@@ -102,11 +121,11 @@ impl StudentPage {
                 Column::plain("Standing").numeric(),
                 Column::sortable(&view, "receivedAt", "Received", false),
             ],
-            extent: Extent::new(&view, page.items.len(), page.total, next.as_deref()),
-            rows: page.items.into_iter().map(|item| row(book, item)).collect(),
-            student: student.clone(),
+            extent: Extent::of(&view, results),
+            rows: rows.map(|(item, class)| Row::new(item, *class)).collect(),
+            student: id.clone(),
             view,
-        })
+        }
     }
 }
 
@@ -124,15 +143,16 @@ pub fn progress(book: &Gradebook, student: &StudentId) -> Vec<ProgressPoint> {
     points.collect()
 }
 
-fn row(book: &Gradebook, item: ResultItem) -> Row {
-    let class = book.exam(item.exam).expect("invariant: an exam with a result is there");
-    Row {
-        exam: item.exam,
-        href: link::exam_with_student(item.exam, &item.student),
-        score: Share(item.score.get()),
-        class_average: Share(class.average),
-        standing: String::new(),
-        received: Instant(item.received),
-        received_iso: item.received.to_string(),
+impl Row {
+    fn new(item: &ResultItem, class_average: Share) -> Self {
+        Self {
+            exam: item.exam,
+            href: link::exam_with_student(item.exam, &item.student),
+            score: Share(item.score.get()),
+            class_average,
+            standing: String::new(),
+            received: Instant(item.received),
+            received_iso: item.received.to_string(),
+        }
     }
 }

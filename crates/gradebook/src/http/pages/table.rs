@@ -2,6 +2,7 @@
 
 use super::format::Count;
 use super::link::View;
+use crate::http::representation::List;
 
 /// The head of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Column {
     pub sorted: Option<&'static str>,
     /// Figures, which are set to the right.
     pub numeric: bool,
+    /// Left out where there is little room.
+    pub spare: bool,
 }
 
 impl Column {
@@ -36,13 +39,19 @@ impl Column {
         let descend = if sorted.is_some() { ascending } else { descends_first };
         let next = if descend { format!("-{key}") } else { key.to_owned() };
         let href = view.without(&["cursor"]).with("sort", &next).href();
-        Self { label, href: Some(href), sorted, numeric: false }
+        Self { label, href: Some(href), sorted, numeric: false, spare: false }
     }
 
     /// A column that only informs.
     #[must_use]
     pub fn plain(label: &'static str) -> Self {
-        Self { label, href: None, sorted: None, numeric: false }
+        Self { label, href: None, sorted: None, numeric: false, spare: false }
+    }
+
+    /// The same, left out where there is little room.
+    #[must_use]
+    pub fn spare(self) -> Self {
+        Self { spare: true, ..self }
     }
 
     /// The same, with figures in it.
@@ -70,16 +79,20 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// A page of `shown` items of `total`; `cursor` leads to the next.
+    /// The extent of `list`, as it was asked for with `view`.
     #[must_use]
-    pub fn new(view: &View, shown: usize, total: Option<u64>, cursor: Option<&str>) -> Self {
+    pub fn of<Item>(view: &View, list: &List<Item>) -> Self {
+        Self::new(view, list.items.len(), list.page.total, list.page.next.clone())
+    }
+
+    fn new(view: &View, shown: usize, total: Option<u64>, next: Option<String>) -> Self {
         let continued = !view.get("cursor").is_empty();
         Self {
             shown: Count(shown as u64),
             total: total.map(Count),
-            whole: cursor.is_none() && !continued,
+            whole: next.is_none() && !continued,
             first: continued.then(|| view.without(&["cursor"]).href()),
-            next: cursor.map(|cursor| view.with("cursor", cursor).href()),
+            next,
             csv: view.without(&["cursor", "limit"]).with("format", "csv").href(),
         }
     }

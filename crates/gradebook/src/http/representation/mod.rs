@@ -13,6 +13,7 @@ use gradebook_core::{ExamNumber, ScoringPolicy, StudentId};
 
 use super::accept::MediaType;
 use super::call::Call;
+use super::event_id::EventId;
 use super::feeds::Feeds;
 use super::index::Index;
 use super::problem_kind::ProblemKind;
@@ -93,11 +94,11 @@ impl Document {
     }
 }
 
-/// `document` in the representation that `call` has chosen.
-pub fn render(call: &Call, document: &Document) -> Body {
+/// `document`, read when the book had come to `at`, in the representation that `call` has chosen.
+pub fn render(call: &Call, document: &Document, at: Option<EventId>) -> Body {
     let links = &call.api.links;
     match call.media_type {
-        MediaType::Html => Body::from(html::page(call, document)),
+        MediaType::Html => Body::from(html::page(call, document, at)),
         MediaType::Ndjson | MediaType::Csv => {
             let format = call.media_type;
             Body::from(match document {
@@ -116,7 +117,7 @@ pub fn render(call: &Call, document: &Document) -> Body {
                 }
             })
         }
-        MediaType::Json | MediaType::EventStream | MediaType::PrometheusText => {
+        MediaType::Json | MediaType::EventStream | MediaType::PrometheusText | MediaType::Svg => {
             Body::from(json::document(links, document))
         }
     }
