@@ -5,11 +5,13 @@
 
 #![expect(clippy::print_stdout, reason = "the output is the purpose")]
 
+#[expect(dead_code, reason = "the other benchmark uses all of it")]
 mod shapes;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use shapes::processor_time::processor_time;
 use shapes::{Entries, Shape, empty_book, post};
 
 const RESULTS_BY_DEFAULT: u64 = 1_000_000;
@@ -61,12 +63,4 @@ fn resident_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").expect("Linux has it");
     let pages = text.split(' ').nth(1).and_then(|text| text.parse::<u64>().ok());
     4096 * pages.expect("the second field is a number")
-}
-
-/// How long this thread has been running, from `/proc/thread-self/schedstat`: what counts on a machine
-/// that has other things to do.
-fn processor_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux has it");
-    let nanoseconds = text.split(' ').next().and_then(|text| text.parse().ok());
-    Duration::from_nanos(nanoseconds.expect("the first field is a number"))
 }

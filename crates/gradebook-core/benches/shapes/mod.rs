@@ -1,5 +1,7 @@
 //! The two shapes that a gradebook is measured in.
 
+pub mod processor_time;
+
 use gradebook_core::gradebook::FORESEEN_ENTRIES;
 use gradebook_core::{
     Entry, ExamNumber, Gradebook, Position, PseudonymKey, Score, ScoringPolicy, StudentId,
@@ -100,7 +102,6 @@ pub fn post(book: &mut Gradebook, batch: &[Entry]) {
 }
 
 /// A book with so many results.
-#[expect(dead_code, reason = "not every benchmark needs one")]
 pub fn book(shape: Shape, results: u64) -> (Gradebook, Entries) {
     let (mut book, mut entries, mut batch) = (empty_book(), Entries::new(shape, results), vec![]);
     for _ in 0..results / 1000 {
@@ -114,6 +115,10 @@ pub fn book(shape: Shape, results: u64) -> (Gradebook, Entries) {
 pub struct Random(u64);
 
 impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -20,17 +20,25 @@ pub(super) trait Listing {
     /// The items after `after`, or all; in the direction that is asked for.
     fn walk(&self, after: Option<Key>) -> impl Iterator<Item = Self::Item>;
 
+    /// All items, in whatever order they are read fastest.
+    fn all(&self) -> impl Iterator<Item = Self::Item> {
+        self.walk(None)
+    }
+
     /// Whether there are no filters.
     fn is_unfiltered(&self) -> bool;
 
     /// Whether the item passes the filters.
     fn passes(&self, item: Self::Item) -> bool;
 
-    /// The sort key. The order of keys is that of the list.
-    fn key(&self, item: Self::Item) -> Key;
+    /// What the item is sorted by first, as in [`Anchor::value`].
+    fn value(&self, item: Self::Item) -> u64;
 
-    /// False only where the value of the item is certainly not within the two; a cheap answer that
-    /// saves working out the key.
+    /// What it is sorted by next: a number that orders as the ids do.
+    fn rank(&self, item: Self::Item) -> u64;
+
+    /// False only where the value of the item is certainly not within the two: a cheap answer that
+    /// saves working it out.
     fn may_lie_within(&self, _item: Self::Item, _least: u64, _greatest: u64) -> bool {
         true
     }
@@ -57,16 +65,17 @@ struct Found<Item> {
     stopped_at: Option<(u64, Item)>,
 }
 
-/// The page that is asked for. Where an index has `chosen` the items that come into question, only
-/// these are examined.
-pub(super) fn page<L: Listing>(
+/// The page that is asked for, with each item as `show` shows it. Where an index has `chosen` the
+/// items that come into question, only these are examined.
+pub(super) fn page<L: Listing, Shown>(
     list: &L,
     ask: Ask,
     chosen: Option<Vec<L::Item>>,
-) -> Page<L::Item, L::Id> {
+    show: impl Fn(L::Item) -> Shown,
+) -> Page<Shown, L::Id> {
     let mut found = match chosen {
         Some(items) => select(list, ask, items.into_iter()),
-        None if !list.is_in_order() => select(list, ask, list.walk(None)),
+        None if !list.is_in_order() => select(list, ask, list.all()),
         None if list.is_unfiltered() || list.len() <= ask.examined_max => walk(list, ask),
         None => walk_bounded(list, ask),
     };
@@ -77,14 +86,14 @@ pub(super) fn page<L: Listing>(
         found.stopped_at
     };
     Page {
-        items: found.items.into_iter().map(|(_, item)| item).collect(),
+        items: found.items.into_iter().map(|(_, item)| show(item)).collect(),
         total: found.total,
         next: last.map(|(value, item)| Anchor { value, id: list.id(item) }),
     }
 }
 
 fn with_value<L: Listing>(list: &L, item: L::Item) -> (u64, L::Item) {
-    (list.key(item).0, item)
+    (list.value(item), item)
 }
 
 fn select<L: Listing>(
@@ -98,7 +107,10 @@ fn select<L: Listing>(
         total += 1;
         let (least, greatest) = selection.values();
         if list.may_lie_within(item, least, greatest) {
-            selection.offer(list.key(item), item);
+            let value = list.value(item);
+            if (least..=greatest).contains(&value) {
+                selection.offer((value, list.rank(item)), item);
+            }
         }
     }
     Found { items: selection.into_sorted(), total: Some(total), stopped_at: None }
@@ -110,9 +122,11 @@ fn walk<L: Listing>(list: &L, ask: Ask) -> Found<L::Item> {
     } else {
         list.walk(None).filter(|&item| list.passes(item)).count()
     };
+    let most = ask.limit.saturating_add(1);
     let passing = list.walk(ask.after).filter(|&item| list.passes(item));
-    let items = passing.take(ask.limit.saturating_add(1)).map(|item| with_value(list, item));
-    Found { items: items.collect(), total: Some(total as u64), stopped_at: None }
+    let mut items = Vec::with_capacity(most.min(total));
+    items.extend(passing.take(most).map(|item| with_value(list, item)));
+    Found { items, total: Some(total as u64), stopped_at: None }
 }
 
 /// Examines at most as many items as the bound allows.

@@ -29,15 +29,13 @@ impl Gradebook {
         let after = query.after.as_ref().map(|anchor| {
             (anchor.value, self.students.label_bound(&anchor.id, query.sort.descending))
         });
-        let Page { items, total, next } = page(&list, self.ask(query, after), chosen);
-        let items = items.into_iter().map(|index| {
+        page(&list, self.ask(query, after), chosen, |index| {
             let student = self.students.get(index);
             StudentItem {
                 student: student.id().clone(),
                 aggregate: self.student_aggregate(student),
             }
-        });
-        Page { items: items.collect(), total, next }
+        })
     }
 
     /// A page of the exams. The filter on text does not apply.
@@ -56,12 +54,10 @@ impl Gradebook {
         }
         let list = ExamList { book: self, sort: query.sort, students };
         let after = query.after.as_ref().map(|anchor| (anchor.value, anchor.id.get()));
-        let Page { items, total, next } = page(&list, self.ask(query, after), chosen);
-        let items = items.into_iter().map(|index| {
+        page(&list, self.ask(query, after), chosen, |index| {
             let exam = self.exams.get(index);
             ExamItem { exam: exam.number, aggregate: self.exam_aggregate(exam) }
-        });
-        Page { items: items.collect(), total, next }
+        })
     }
 
     fn ask<Id>(&self, query: &ListQuery<Id>, after: Option<Key>) -> Ask {
@@ -121,10 +117,17 @@ impl Listing for StudentList<'_> {
                 .is_none_or(|text| contains_lowercase(self.book.students.id(index).as_str(), text))
     }
 
-    fn key(&self, index: StudentIndex) -> Key {
+    fn all(&self) -> impl Iterator<Item = StudentIndex> {
+        self.book.students.indexes()
+    }
+
+    fn value(&self, index: StudentIndex) -> u64 {
         let student = self.book.students.get(index);
-        let value = value(self.sort.key, student.sum, student.results.len(), student.last);
-        (value, self.book.students.label(index))
+        value(self.sort.key, student.sum, student.results.len(), student.last)
+    }
+
+    fn rank(&self, index: StudentIndex) -> u64 {
+        self.book.students.label(index)
     }
 
     fn may_lie_within(&self, index: StudentIndex, least: u64, greatest: u64) -> bool {
@@ -182,9 +185,13 @@ impl Listing for ExamList<'_> {
         self.students.as_ref().is_none_or(|students| students.iter().any(sat))
     }
 
-    fn key(&self, index: ExamIndex) -> Key {
+    fn value(&self, index: ExamIndex) -> u64 {
         let exam = self.book.exams.get(index);
-        (value(self.sort.key, exam.sum, exam.results.len(), exam.last), exam.number.get())
+        value(self.sort.key, exam.sum, exam.results.len(), exam.last)
+    }
+
+    fn rank(&self, index: ExamIndex) -> u64 {
+        self.book.exams.number(index).get()
     }
 
     fn may_lie_within(&self, index: ExamIndex, least: u64, greatest: u64) -> bool {

@@ -81,8 +81,7 @@ impl Gradebook {
     ) -> Page<ResultItem, Id> {
         let (descending, limit) = (query.sort.descending, query.limit);
         let ask = Ask { descending, after, limit, examined_max: self.examined_max };
-        let Page { items, total, next } = page(list, ask, chosen);
-        Page { items: items.into_iter().map(|record| self.item(record)).collect(), total, next }
+        page(list, ask, chosen, |record| self.item(record))
     }
 
     fn filter<Id>(&self, query: &ResultQuery<Id>) -> Filter {
@@ -213,8 +212,12 @@ impl Listing for StudentResults<'_> {
         self.filter.passes(record)
     }
 
-    fn key(&self, record: Record) -> Key {
-        (value(self.sort.key, record), self.id(record).get())
+    fn value(&self, record: Record) -> u64 {
+        value(self.sort.key, record)
+    }
+
+    fn rank(&self, record: Record) -> u64 {
+        self.id(record).get()
     }
 
     fn id(&self, record: Record) -> ExamNumber {
@@ -259,8 +262,12 @@ impl Listing for ExamResults<'_> {
         self.filter.passes(record)
     }
 
-    fn key(&self, record: Record) -> Key {
-        (value(self.sort.key, record), self.book.students.label(record.student))
+    fn value(&self, record: Record) -> u64 {
+        value(self.sort.key, record)
+    }
+
+    fn rank(&self, record: Record) -> u64 {
+        self.book.students.label(record.student)
     }
 
     fn id(&self, record: Record) -> StudentId {
@@ -278,7 +285,7 @@ struct AllResults<'book> {
 }
 
 impl AllResults<'_> {
-    /// As in [`Listing::key`].
+    /// Value and rank of the result with this stamp.
     fn stamp_key(&self, stamp: Stamp) -> Key {
         let by_time = self.sort.key == ResultKey::ReceivedAt;
         (if by_time { stamp.received().as_ms() } else { 0 }, stamp.position().get())
@@ -337,8 +344,12 @@ impl Listing for AllResults<'_> {
         self.filter.passes(record)
     }
 
-    fn key(&self, record: Record) -> Key {
-        (value(self.sort.key, record), record.stamp.position().get())
+    fn value(&self, record: Record) -> u64 {
+        value(self.sort.key, record)
+    }
+
+    fn rank(&self, record: Record) -> u64 {
+        record.stamp.position().get()
     }
 
     fn id(&self, record: Record) -> Position {

@@ -163,6 +163,12 @@ impl Students {
         beside.map_or(none, |index| self.label(index))
     }
 
+    /// All students, in the order in which they lie in memory.
+    pub(super) fn indexes(&self) -> impl Iterator<Item = StudentIndex> {
+        let held = self.students.iter().zip(0..).filter(|(student, _)| student.id.is_some());
+        held.map(|(_, index)| StudentIndex(index))
+    }
+
     /// The students in order.
     pub(super) fn sorted(&self) -> &SortedBlocks<StudentIndex> {
         &self.sorted

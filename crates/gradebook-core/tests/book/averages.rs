@@ -44,7 +44,7 @@ proptest! {
         let found = average(sum, scores.len().try_into().unwrap());
         let off_by = |value: f64| distance(&(units(value) * scores.len()), &exact);
         for neighbour in [found.next_up(), found.next_down().max(0.0)] {
-            let even = found.to_bits() % 2 == 0;
+            let even = found.to_bits().is_multiple_of(2);
             let nearer = off_by(found) < off_by(neighbour);
             prop_assert!(nearer || found == neighbour || even && off_by(found) == off_by(neighbour));
         }
