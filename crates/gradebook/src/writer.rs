@@ -26,7 +26,7 @@ const POSTING_BATCHES_MAX: usize = 4;
 
 /// Waits between two tries while the journal is unavailable: the first, and the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_LONGEST: Duration = Duration::from_secs(5);
+const RETRY_LONGEST: Duration = Duration::from_secs(2);
 
 /// Between two tries to finish what an erasure has left.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);

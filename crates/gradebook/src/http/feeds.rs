@@ -14,7 +14,7 @@ use super::parameters as parameter;
 use super::problem::Problem;
 use super::representation::{self, Document};
 use super::resource::{Operation, Resource, SortKeys};
-use crate::status::{FeedStatus, Status};
+use crate::status::{FeedStatus, JournalStatus, Status};
 
 /// `/feeds`.
 pub static FEEDS: Resource = Resource {
@@ -71,6 +71,8 @@ pub struct Journal {
     pub kind: &'static str,
     /// The position of the last entry.
     pub position: u64,
+    /// Why nothing can be written at present, if so; meanwhile the feeds are held back.
+    pub unavailable: Option<String>,
 }
 
 fn list(call: &Call) -> Result<Response, Problem> {
@@ -82,8 +84,9 @@ impl Feeds {
     /// What `status` says.
     #[must_use]
     pub fn of(status: &Status) -> Self {
-        let journal =
-            Journal { kind: status.journal_kind(), position: status.journal().position.get() };
+        let JournalStatus { position, unavailable, .. } = status.journal();
+        let (kind, position) = (status.journal_kind(), position.get());
+        let journal = Journal { kind, position, unavailable };
         Self { feeds: status.feeds.iter().map(Feed::of).collect(), journal }
     }
 }

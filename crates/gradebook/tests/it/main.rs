@@ -6,6 +6,7 @@ mod demo;
 mod feed_connection;
 mod health;
 mod journal_contract;
+mod journal_file;
 mod pages;
 mod settings;
 mod shutdown;

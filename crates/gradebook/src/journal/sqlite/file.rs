@@ -4,10 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ErrorCode};
 
-use super::SqliteJournal;
+use super::{Failure, SqliteJournal};
 use crate::journal::JournalError;
 
 /// How many faults of the file are told.
@@ -37,11 +37,24 @@ impl SqliteJournal {
     /// # Errors
     /// When the file cannot be read.
     pub fn faults(&self) -> Result<Vec<String>, JournalError> {
-        let mut check =
-            self.connection.prepare(&format!("PRAGMA integrity_check({FAULTS_MAX})"))?;
-        let lines = check.query_map([], |row| row.get::<_, String>(0))?;
-        let mut faults: Vec<String> = lines.collect::<Result<_, _>>()?;
-        faults.retain(|line| line != "ok");
+        let sql = format!("PRAGMA integrity_check({FAULTS_MAX})");
+        let mut check = self.connection.prepare(&sql)?;
+        let mut faults = Vec::new();
+        for line in check.query_map([], |row| row.get::<_, String>(0))? {
+            match line {
+                Ok(line) if line == "ok" => {}
+                Ok(line) => faults.push(line),
+                // Some damage keeps SQLite from looking any further.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                    faults.push(Failure(error).to_string());
+                    return Ok(faults);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !faults.is_empty() {
+            return Ok(faults);
+        }
         let twice = "SELECT count(*) FROM entries JOIN erasures USING (position)";
         let twice: u64 = self.connection.query_row(twice, [], |row| row.get(0))?;
         if twice > 0 {

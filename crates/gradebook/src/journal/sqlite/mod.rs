@@ -9,6 +9,8 @@ mod read;
 mod students;
 mod write;
 
+use std::error::Error;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -156,8 +158,25 @@ impl Journal for SqliteJournal {
     }
 }
 
+/// What SQLite said, once: the source of its error says the same again.
+#[derive(Debug)]
+struct Failure(rusqlite::Error);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)?;
+        match self.0.sqlite_error() {
+            Some(error) => write!(formatter, " (SQLite code {})", error.extended_code),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Failure {}
+
 impl From<rusqlite::Error> for JournalError {
     fn from(error: rusqlite::Error) -> Self {
+        let failure = |error| Box::new(Failure(error));
         match error.sqlite_error_code() {
             Some(
                 ErrorCode::DiskFull
@@ -169,8 +188,8 @@ impl From<rusqlite::Error> for JournalError {
                 | ErrorCode::PermissionDenied
                 | ErrorCode::ReadOnly
                 | ErrorCode::OutOfMemory,
-            ) => Self::Unavailable(Box::new(error)),
-            _ => Self::Broken(Box::new(error)),
+            ) => Self::Unavailable(failure(error)),
+            _ => Self::Broken(failure(error)),
         }
     }
 }

@@ -11,6 +11,7 @@ use gradebook_core::{PseudonymKey, StudentId, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 
+use super::Failure;
 use super::holder::{HoldError, Holder};
 use super::students::Students;
 use crate::journal::Identity;
@@ -336,5 +337,5 @@ fn from_sqlite(path: &Path, error: rusqlite::Error) -> OpenError {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Reason::NotPermitted,
         _ => Reason::Other,
     };
-    reason(Box::new(error)).of(path)
+    reason(Box::new(Failure(error))).of(path)
 }

@@ -1,12 +1,14 @@
 //! What the tests stand on: the built binary, a feed that does as it is told, and a client.
 #![expect(dead_code, reason = "fixtures are there before the tests that need them")]
 
+mod disk;
 mod feed;
 mod redis;
 mod service;
 
 use std::time::{Duration, Instant};
 
+pub use disk::SmallDisk;
 pub use feed::{FeedConnection, ScriptedFeed};
 pub use redis::RedisServer;
 pub use service::{Answer, Service, finished};
