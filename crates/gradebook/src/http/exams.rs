@@ -18,7 +18,11 @@ use crate::hub::Watched;
 /// `/exams`.
 pub static EXAMS: Resource = Resource {
     template: "/exams",
-    operation: Operation { id: "listExams", summary: "Exams with at least one accepted score" },
+    operation: Operation {
+        id: "listExams",
+        summary: "Exams with at least one accepted score",
+        schema: "ExamList",
+    },
     scope: Some(Scope::Read),
     parameters: &[
         &parameter::EXAM,
@@ -53,6 +57,7 @@ pub static EXAM: Resource = Resource {
     operation: Operation {
         id: "getExam",
         summary: "One exam: all results, and the average across students",
+        schema: "Exam",
     },
     scope: Some(Scope::Read),
     parameters: &[

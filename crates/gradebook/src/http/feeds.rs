@@ -19,7 +19,11 @@ use crate::status::{FeedStatus, JournalStatus, Status};
 /// `/feeds`.
 pub static FEEDS: Resource = Resource {
     template: "/feeds",
-    operation: Operation { id: "listFeeds", summary: "How the feeds and the journal are, now" },
+    operation: Operation {
+        id: "listFeeds",
+        summary: "How the feeds and the journal are, now",
+        schema: "FeedList",
+    },
     scope: Some(Scope::Read),
     parameters: &[&parameter::FORMAT],
     sort_keys: SortKeys::None,

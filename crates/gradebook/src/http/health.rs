@@ -12,7 +12,11 @@ const READY_RETRY_SECONDS: u64 = 1;
 
 /// `/healthz`: the process answers.
 pub static HEALTHZ: Resource = Resource {
-    operation: Operation { id: "getHealth", summary: "Whether the process answers" },
+    operation: Operation {
+        id: "getHealth",
+        summary: "Whether the process answers",
+        schema: "Status",
+    },
     get: |call| Ok(call.show_now("{\"status\":\"alive\"}\n")),
     ..probe("/healthz")
 };
@@ -22,6 +26,7 @@ pub static READYZ: Resource = Resource {
     operation: Operation {
         id: "getReadiness",
         summary: "Whether the gradebook is rebuilt and every feed has been connected once",
+        schema: "Status",
     },
     get: ready,
     ..probe("/readyz")
@@ -29,7 +34,11 @@ pub static READYZ: Resource = Resource {
 
 /// `/metrics`: figures.
 pub static METRICS: Resource = Resource {
-    operation: Operation { id: "getMetrics", summary: "Figures, in the text format of Prometheus" },
+    operation: Operation {
+        id: "getMetrics",
+        summary: "Figures, in the text format of Prometheus",
+        schema: "Status",
+    },
     media_types: &[MediaType::PrometheusText],
     get: |call| Ok(call.show_now(call.api.metrics())),
     ..probe("/metrics")
@@ -38,7 +47,7 @@ pub static METRICS: Resource = Resource {
 const fn probe(template: &'static str) -> Resource {
     Resource {
         template,
-        operation: Operation { id: "", summary: "" },
+        operation: Operation { id: "", summary: "", schema: "" },
         scope: None,
         parameters: &[],
         sort_keys: SortKeys::None,

@@ -14,7 +14,11 @@ use super::resource::{self, Operation, Resource, SortKeys};
 /// `/`.
 pub static INDEX: Resource = Resource {
     template: "/",
-    operation: Operation { id: "getIndex", summary: "Where everything is, as URI templates" },
+    operation: Operation {
+        id: "getIndex",
+        summary: "Where everything is, as URI templates",
+        schema: "Index",
+    },
     scope: Some(Scope::Read),
     parameters: &[&parameter::FORMAT],
     sort_keys: SortKeys::None,

@@ -16,6 +16,7 @@ pub static PROBLEM: Resource = Resource {
     operation: Operation {
         id: "getProblemKind",
         summary: "What a kind of problem means, and what to do about it",
+        schema: "ProblemKind",
     },
     scope: None,
     parameters: &[&parameter::FORMAT],

@@ -21,6 +21,7 @@ pub static REJECTIONS: Resource = Resource {
     operation: Operation {
         id: "listRejections",
         summary: "The last events that were refused, newest first",
+        schema: "RejectionList",
     },
     scope: Some(Scope::Admin),
     parameters: &[&parameter::FORMAT],

@@ -81,6 +81,8 @@ pub struct Operation {
     pub id: &'static str,
     /// One sentence.
     pub summary: &'static str,
+    /// The name of the schema of its answer in JSON.
+    pub schema: &'static str,
 }
 
 /// What a list can be sorted by, and the names of these keys.

@@ -20,6 +20,7 @@ pub static RESULTS: Resource = Resource {
     operation: Operation {
         id: "listResults",
         summary: "Every result, in the order in which they last changed",
+        schema: "ResultList",
     },
     scope: Some(Scope::Read),
     parameters: &[

@@ -22,6 +22,7 @@ pub static STUDENTS: Resource = Resource {
     operation: Operation {
         id: "listStudents",
         summary: "Students with at least one accepted score",
+        schema: "StudentList",
     },
     scope: Some(Scope::Read),
     parameters: &[
@@ -58,6 +59,7 @@ pub static STUDENT: Resource = Resource {
     operation: Operation {
         id: "getStudent",
         summary: "One student: all results, and the average across exams",
+        schema: "Student",
     },
     scope: Some(Scope::Read),
     parameters: &[
