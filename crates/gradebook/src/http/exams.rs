@@ -130,12 +130,13 @@ fn show(call: &Call) -> Result<Response, Problem> {
             reader.now().exam_results(exam, &query).unwrap_or_else(lines::nothing)
         }));
     }
-    let results = book.exam_results(exam, &query).ok_or_else(Problem::exam_not_found)?;
+    let read = |query: &_| book.exam_results(exam, query).ok_or_else(Problem::exam_not_found);
+    let (results, standings) = call.with_standings(&book, query, read)?;
     let statistics = book.exam_statistics(exam).ok_or_else(Problem::exam_not_found)?;
     let policy = book.policy();
     drop(book);
     let results = call.list(results);
-    let entity = Entity { id: exam, aggregate, statistics, policy, results };
+    let entity = Entity { id: exam, aggregate, statistics, policy, results, standings };
     Ok(call.show(&version, &Document::Exam(entity)))
 }
 

@@ -39,6 +39,7 @@ pub mod representation;
 pub mod resource;
 pub mod results;
 pub mod server;
+pub mod standing;
 pub mod students;
 
 use std::sync::Arc;

@@ -133,12 +133,14 @@ fn show(call: &Call) -> Result<Response, Problem> {
             reader.now().student_results(&student, &query).unwrap_or_else(lines::nothing)
         }));
     }
-    let results = book.student_results(&student, &query).ok_or_else(Problem::student_not_found)?;
+    let read =
+        |query: &_| book.student_results(&student, query).ok_or_else(Problem::student_not_found);
+    let (results, standings) = call.with_standings(&book, query, read)?;
     let statistics = book.student_statistics(&student).ok_or_else(Problem::student_not_found)?;
     let policy = book.policy();
     drop(book);
     let results = call.list(results);
-    let entity = Entity { id: student, aggregate, statistics, policy, results };
+    let entity = Entity { id: student, aggregate, statistics, policy, results, standings };
     Ok(call.show(&version, &Document::Student(entity)))
 }
 

@@ -1,7 +1,7 @@
 //! JSON objects: one schema for a student, an exam and a result, wherever they stand.
 
 use gradebook_core::gradebook::{Aggregate, ExamItem, ResultItem, StudentItem};
-use gradebook_core::statistics::Statistics;
+use gradebook_core::statistics::{Standing, Statistics};
 use gradebook_core::{ExamNumber, ScoringPolicy, Timestamp};
 use serde::{Serialize, Serializer};
 
@@ -13,15 +13,16 @@ pub fn write(value: &impl Serialize, text: &mut Vec<u8>) {
     serde_json::to_writer(text, value).expect("invariant: memory takes what is written");
 }
 
-/// A result.
+/// A result, and where it stands when that was asked for.
 #[must_use]
-pub fn result(item: &ResultItem) -> impl Serialize + '_ {
+pub fn result(item: &ResultItem, standing: Option<Standing>) -> impl Serialize + '_ {
     ResultObject {
         exam: item.exam,
         student_id: item.student.as_str(),
         score: item.score.get(),
         attempts: Some(item.attempts).filter(|&attempts| attempts > 1),
         received_at: item.received,
+        standing,
     }
 }
 
@@ -51,15 +52,15 @@ pub fn document(links: &Links, document: &Document) -> Vec<u8> {
     let mut text = Vec::with_capacity(4096);
     match document {
         Document::Students(List { items, page }) => {
-            let students = Each(items, |item| student(links, item));
+            let students = Each(items.iter().map(|item| student(links, item)));
             write(&Students { students, page: page_object(page) }, &mut text);
         }
         Document::Exams(List { items, page }) => {
-            let exams = Each(items, |item| exam(links, item));
+            let exams = Each(items.iter().map(|item| exam(links, item)));
             write(&Exams { exams, page: page_object(page) }, &mut text);
         }
         Document::Results(List { items, page }) => {
-            let results = Each(items, result);
+            let results = Each(items.iter().map(|item| result(item, None)));
             write(&Results { results, page: page_object(page) }, &mut text);
         }
         Document::Student(student) => {
@@ -77,13 +78,15 @@ pub fn document(links: &Links, document: &Document) -> Vec<u8> {
 }
 
 fn write_entity<Id>(name: &impl Serialize, entity: &Entity<Id>, text: &mut Vec<u8>) {
-    let Entity { aggregate: of, statistics, policy, results, .. } = entity;
+    let Entity { aggregate: of, statistics, policy, results, standings, .. } = entity;
+    let items = results.items.iter().enumerate();
+    let items = items.map(|(number, item)| result(item, standings.get(number).copied()));
     let object = EntityObject {
         name,
         aggregate: aggregate(of),
         scoring_policy: *policy,
         statistics,
-        results: Each(&results.items, result),
+        results: Each(items),
         page: page_object(&results.page),
     };
     write(&object, text);
@@ -98,6 +101,8 @@ struct ResultObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u8>,
     received_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<Standing>,
 }
 
 /// What is said of a student and of an exam alike; stands between its name and the rest.
@@ -187,15 +192,14 @@ fn page_object(page: &PageLinks) -> PageObject<'_> {
     PageObject { limit: page.limit, total: page.total, next: page.next.as_deref() }
 }
 
-/// An array of what becomes of each item.
-struct Each<'a, Item, Become>(&'a [Item], Become);
+/// An array of what an iterator gives.
+struct Each<Items>(Items);
 
-impl<'a, Item, Object, Become> Serialize for Each<'a, Item, Become>
+impl<Items> Serialize for Each<Items>
 where
-    Object: Serialize,
-    Become: Fn(&'a Item) -> Object,
+    Items: Iterator<Item: Serialize> + Clone,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(&self.1))
+        serializer.collect_seq(self.0.clone())
     }
 }

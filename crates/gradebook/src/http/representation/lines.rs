@@ -73,7 +73,7 @@ impl Line for ResultItem {
     }
 
     fn object<'a>(&'a self, _: &'a Links) -> impl Serialize + 'a {
-        json::result(self)
+        json::result(self, None)
     }
 }
 

@@ -8,7 +8,7 @@ pub mod lines;
 
 use axum::body::Body;
 use gradebook_core::gradebook::{Aggregate, ExamItem, ResultItem, StudentItem};
-use gradebook_core::statistics::Statistics;
+use gradebook_core::statistics::{Standing, Statistics};
 use gradebook_core::{ExamNumber, ScoringPolicy, StudentId};
 
 use super::accept::MediaType;
@@ -77,6 +77,8 @@ pub struct Entity<Id> {
     pub policy: ScoringPolicy,
     /// Those results that pass the filters.
     pub results: List<ResultItem>,
+    /// Where each of them stands in its exam; empty when that was not asked for.
+    pub standings: Vec<Standing>,
 }
 
 impl Document {
