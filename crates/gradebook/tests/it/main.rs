@@ -2,14 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod access;
+mod conditional;
 mod demo;
+mod exams;
 mod feed_connection;
 mod health;
 mod journal_contract;
 mod journal_file;
 mod pages;
+mod openapi;
+mod paging;
+mod problems;
+mod representations;
 mod settings;
 mod shutdown;
 mod simulate;
+mod students;
 mod support;
 mod tidy;

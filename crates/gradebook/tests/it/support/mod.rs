@@ -3,6 +3,7 @@
 
 mod disk;
 mod feed;
+mod held;
 mod redis;
 mod service;
 
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 pub use disk::SmallDisk;
 pub use feed::{FeedConnection, ScriptedFeed};
+pub use held::Held;
 pub use redis::RedisServer;
 pub use service::{Answer, Service, finished};
 
