@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::book::SharedBook;
 use crate::cli::{BookArgs, DemoArgs, ServeArgs};
 use crate::config::{
-    AccessSettings, BadSetting, FeedSettings, JournalUrl, ListenArgs, SimulateArgs,
+    AccessSettings, BadSetting, FeedSettings, JournalUrl, ListenArgs, PublicUrl, SimulateArgs,
 };
 use crate::demo;
 use crate::feed::{self, FeedContext};
@@ -170,7 +170,8 @@ async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> a
         Ok(())
     });
     tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
-    let api = Arc::new(http::Api::new(reader, None, &access, live.keep_alive));
+    let public_url = args.listen.public_url.as_ref().map(PublicUrl::as_str);
+    let api = Arc::new(http::Api::new(reader, public_url, &access, live.keep_alive));
     tasks.spawn("reloading", reload_on_signal(Arc::clone(&api), access.clone(), shutdown.clone()));
     tasks.spawn("the HTTP server", http::serve(listeners, api, access, shutdown));
     tasks.join(&status).await

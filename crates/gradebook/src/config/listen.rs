@@ -1,6 +1,9 @@
 //! Where to listen.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
+
+use url::Url;
 
 use super::{AccessArgs, LiveArgs};
 
@@ -22,6 +25,11 @@ pub struct ListenArgs {
     #[arg(long, env = "GRADEBOOK_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     pub admin_listen: Option<SocketAddr>,
 
+    /// Where clients find the service, such as https://school.example/scores: links in answers begin
+    /// with it. Without it they are paths
+    #[arg(long, env = "GRADEBOOK_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+
     /// Flags about access.
     #[command(flatten)]
     pub access: AccessArgs,
@@ -29,4 +37,46 @@ pub struct ListenArgs {
     /// Flags about event streams.
     #[command(flatten)]
     pub live: LiveArgs,
+}
+
+/// The URL of the service as its clients know it: http or https, without a query, and without a
+/// slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// The URL as text; ASCII.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| error.to_string())?;
+        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        if !matches!(url.scheme(), "http" | "https") || !plain {
+            return Err("a public URL is http or https, a host and perhaps a path".to_owned());
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_a_place_and_nothing_else() {
+        let parse = |text: &str| text.parse::<PublicUrl>().map(|url| url.as_str().to_owned());
+        assert_eq!(parse("https://a.example/"), Ok("https://a.example".to_owned()));
+        assert_eq!(parse("http://a.example/ü/"), Ok("http://a.example/%C3%BC".to_owned()));
+        for text in ["a.example", "ftp://a.example", "https://a.example/?q", "https://me@a.example"]
+        {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ mod simulate;
 pub use access::{AccessArgs, AccessSettings, Origin};
 pub use feed::{FeedArgs, FeedHeader, FeedSettings, FeedUrl, RECONNECT_DELAY_MAX, TOKEN_BYTES_MAX};
 pub use journal::JournalUrl;
-pub use listen::ListenArgs;
+pub use listen::{ListenArgs, PublicUrl};
 pub use live::LiveArgs;
 pub use problem::BadSetting;
 pub use settings::{Setting, declared as declared_settings};

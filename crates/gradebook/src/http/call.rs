@@ -205,7 +205,10 @@ impl Call {
             Verdict::Failed => Err(Problem::precondition_failed()),
             Verdict::Unchanged => {
                 let mut response = StatusCode::NOT_MODIFIED.into_response();
-                self.write_headers(response.headers_mut(), Some(tag), at, &[]);
+                let headers = response.headers_mut();
+                self.write_headers(headers, Some(tag), at, &[]);
+                headers.remove(header::CONTENT_TYPE);
+                headers.remove(header::CONTENT_DISPOSITION);
                 Ok(Some(response))
             }
         }

@@ -19,6 +19,7 @@ pub static DISTRIBUTION: Resource = Resource {
     operation: Operation {
         id: "drawDistribution",
         summary: "How the scores of an exam are distributed, and the place of one student, drawn",
+        schema: "",
     },
     scope: Some(Scope::Read),
     parameters: &[&parameter::STUDENT],
@@ -35,6 +36,7 @@ pub static PROGRESS: Resource = Resource {
     operation: Operation {
         id: "drawProgress",
         summary: "A student's last scores, each beside the class average, drawn",
+        schema: "",
     },
     scope: Some(Scope::Read),
     parameters: &[],

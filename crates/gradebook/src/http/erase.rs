@@ -19,6 +19,7 @@ pub const STUDENT: Delete = Delete {
     operation: Operation {
         id: "eraseStudent",
         summary: "Erase a student: results, rejected events and everything kept of them",
+        schema: "",
     },
     parameters: &[&parameter::SUPPRESS],
     scope: Scope::Admin,

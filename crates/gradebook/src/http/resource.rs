@@ -81,7 +81,7 @@ pub struct Operation {
     pub id: &'static str,
     /// One sentence.
     pub summary: &'static str,
-    /// The name of the schema of its answer in JSON.
+    /// The name of the schema of its answer in JSON; empty where there is none.
     pub schema: &'static str,
 }
 

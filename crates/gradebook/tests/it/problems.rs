@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Held, Service};
+use crate::support::{Held, Service, eventually};
 
 const SCORES: [(&str, u64, f64); 1] = [("foo", 3, 0.991)];
 
@@ -148,7 +148,11 @@ async fn a_service_that_is_not_ready_says_why() {
     // Nobody listens on port 9 of the loopback.
     let args = ["--journal", "memory:", "--feed", "http://127.0.0.1:9/"];
     let service = Service::start(&args).await;
-    let answer = service.get("/readyz").await;
+    let replayed = eventually("the empty journal is replayed", async || {
+        let answer = service.get("/readyz").await;
+        (!answer.text().contains("rebuilding")).then_some(answer)
+    });
+    let answer = replayed.await;
     let problem = answer.json();
     assert_eq!((answer.status, &problem["type"]), (503, &json!("about:blank")));
     assert!(problem["detail"].as_str().unwrap().contains("not connected yet"), "{problem}");

@@ -103,6 +103,8 @@ async fn every_method_is_answered_on_every_path() {
         let names = |answer: &crate::support::Answer| {
             let mut names: Vec<_> =
                 answer.headers.keys().map(|name| name.as_str().to_owned()).collect();
+            // How a body is sent is nothing that HEAD has to say (RFC 9110 §9.3.2).
+            names.retain(|name| name != "transfer-encoding");
             names.sort();
             names
         };

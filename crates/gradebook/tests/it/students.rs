@@ -32,7 +32,8 @@ async fn students_are_listed_with_their_averages() {
 #[tokio::test]
 async fn a_student_is_all_results_and_their_average() {
     let mut held = Held::new(&SCORES).await;
-    held.add(&[("foo", 4, 0.7), ("foo", 4, 0.88)]).await;
+    held.add(&[("foo", 4, 0.7)]).await;
+    held.add(&[("foo", 4, 0.88)]).await;
     let answer = held.service.get("/students/foo").await;
     let mut student = answer.json();
     student["lastResultAt"].take();

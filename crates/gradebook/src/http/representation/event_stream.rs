@@ -155,7 +155,7 @@ impl<'a> EventText<'a> {
     /// A result is new, or another one; with the average of what is watched, where one is.
     pub fn result(&mut self, result: &ResultItem, of: Option<&Aggregate>) {
         let standing = of.map(|aggregate| Standing::from(Some(aggregate)));
-        let event = ResultEvent { result: json::result(result), standing };
+        let event = ResultEvent { result: json::result(result, None), standing };
         self.event("result", Some(result.position), &event);
     }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use gradebook_core::gradebook::{Anchor, ExamItem, Page, ResultItem, StudentItem};
 use serde::Serialize;
 
@@ -99,7 +99,7 @@ pub fn stream<Item: Line, Id: Send>(
         fetch: Fetch,
     }
     let rest = Some(Rest { lines: head::<Item>(format), after, fetch });
-    stream::unfold(rest, move |rest| {
+    let pages = stream::unfold(rest, move |rest| {
         let links = links.clone();
         async move {
             let mut rest = rest?;
@@ -117,7 +117,8 @@ pub fn stream<Item: Line, Id: Send>(
                 }
             }
         }
-    })
+    });
+    pages.fuse() // whoever compresses asks again after the end
 }
 
 /// The page of what is gone: a student may be erased while a list of their results is read.

@@ -76,6 +76,7 @@ impl Service {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .no_gzip() // answers are looked at as they came
             .build()
             .unwrap();
         Self { child, address, log, client }
