@@ -139,3 +139,6 @@ impl Decoder {
 fn can_be_sent_back(id: &str) -> bool {
     id.len() <= EVENT_ID_BYTES_MAX && !id.bytes().any(|byte| byte.is_ascii_control())
 }
+
+#[cfg(test)]
+mod tests;
