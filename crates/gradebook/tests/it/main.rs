@@ -5,7 +5,7 @@ mod access;
 mod conditional;
 mod demo;
 mod exams;
-mod feed_connection;
+mod feed;
 mod health;
 mod journal_contract;
 mod journal_file;
