@@ -263,7 +263,10 @@ fn hard_doubles_are_read_exactly() {
 
 proptest! {
     #[test]
-    fn scores_come_out_as_the_double_that_went_in(bits in 0..=1f64.to_bits(), digits in 15usize..25) {
+    fn scores_come_out_as_the_double_that_went_in(
+        bits in 0..=1f64.to_bits(),
+        digits in 15usize..25,
+    ) {
         let score = f64::from_bits(bits);
         for text in [format!("{score}"), format!("{score:e}"), format!("{score:.digits$}")] {
             let data = format!(r#"{{"exam":3,"studentId":"foo","score":{text}}}"#);
