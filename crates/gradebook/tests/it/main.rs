@@ -9,6 +9,7 @@ mod feed;
 mod health;
 mod journal_contract;
 mod journal_file;
+mod journal_full;
 mod openapi;
 mod pages;
 mod paging;
