@@ -8,6 +8,7 @@ mod exams;
 mod feed;
 mod health;
 mod journal_contract;
+mod journal_crash;
 mod journal_file;
 mod journal_full;
 mod openapi;
