@@ -80,7 +80,7 @@ async fn what_was_seen_survives_kills_at_any_moment() {
     let service = Service::start(&flags).await;
     // As long as the whole feed takes, and more.
     let ended = eventually_within(Duration::from_secs(60 + all / 5_000), async || {
-        service.json("/feeds").await["journal"]["position"] == all
+        service.json("/feeds").await["journal"]["position"].as_u64().unwrap() >= all
     });
     assert!(ended.await, "the feed was not read to its end");
     service.kill();
