@@ -29,8 +29,10 @@ const TIMED_INTERVAL: Duration = Duration::from_millis(50);
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
                       Transfer-Encoding: chunked\r\n\r\n";
 
-/// Many students with few exams, and what the original feed has: few students, many exams.
-const SHAPES: [(&str, u64); 2] = [("1,000,000 students", 1_000_000), ("20 students", 20)];
+/// Many students with few exams each, so many that most events are about somebody new; an ordinary
+/// population; and what the original feed has: few students with many exams.
+const SHAPES: [(&str, u64); 3] =
+    [("1,000,000 students", 1_000_000), ("100,000 students", 100_000), ("20 students", 20)];
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
