@@ -1,6 +1,7 @@
 //! The command line: one subcommand for each role.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -94,6 +95,10 @@ impl Cli {
 pub enum Command {
     /// Read feeds, keep their scores and serve them: everything in one process
     Serve(ServeArgs),
+    /// Read feeds and keep their scores in a shared journal: one of several workers, of whom one leads
+    Ingest(IngestArgs),
+    /// Serve what a shared journal holds: one of several replicas
+    Api(ApiArgs),
     /// A simulated feed and the service on it, in memory: the thing to try first
     Demo(DemoArgs),
     /// A feed that behaves like the original live-test-scores service, for trying things out
@@ -135,6 +140,37 @@ impl ServeArgs {
         let args = Self::from_arg_matches(&matches);
         Self { listen, ..args.expect("invariant: demo's flags of serve are flags of serve") }
     }
+}
+
+/// Flags of `ingest`.
+#[derive(Clone, Debug, Args)]
+pub struct IngestArgs {
+    /// Address and port for /healthz, /readyz and /metrics; port 0 takes a free one
+    #[arg(
+        long,
+        env = "GRADEBOOK_LISTEN",
+        default_value = "127.0.0.1:5002",
+        value_name = "ADDRESS:PORT",
+        help_heading = "HTTP"
+    )]
+    pub listen: SocketAddr,
+    /// Flags about feeds.
+    #[command(flatten)]
+    pub feed: FeedArgs,
+    /// Where scores are kept: redis://… and its relatives
+    #[arg(long, env = "GRADEBOOK_JOURNAL", value_name = "URL", help_heading = "Journal")]
+    pub journal: JournalUrl,
+}
+
+/// Flags of `api`.
+#[derive(Clone, Debug, Args)]
+pub struct ApiArgs {
+    /// Flags about the HTTP server.
+    #[command(flatten)]
+    pub listen: ListenArgs,
+    /// Flags about what is kept.
+    #[command(flatten)]
+    pub book: BookArgs,
 }
 
 /// Flags about what is kept, and what counts.

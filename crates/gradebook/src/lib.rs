@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod feed;
+pub mod follower;
 pub mod http;
 pub mod hub;
 pub mod import;

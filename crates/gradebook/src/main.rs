@@ -74,6 +74,8 @@ async fn run_until_signal(cli: &Cli) -> anyhow::Result<()> {
 async fn work(command: &Command, shutdown: CancellationToken) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => app::serve(args, shutdown).await,
+        Command::Ingest(args) => app::ingest(args, shutdown).await,
+        Command::Api(args) => app::api(args, shutdown).await,
         Command::Demo(args) => app::demo(args, shutdown).await,
         Command::Simulate(args) => app::simulate(args, shutdown).await,
         Command::Export(args) => {

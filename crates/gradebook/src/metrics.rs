@@ -10,6 +10,7 @@ use metrics::{Unit, counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::reader::Reader;
+use crate::status::Status;
 
 /// Upper bounds of the histograms of durations, in seconds: from a lookup in memory to a slow disk.
 const SECONDS_BUCKETS: [f64; 14] = [
@@ -119,6 +120,19 @@ pub const METRICS: &[Description] = &[
         Unit::Count,
         "appends that failed and are tried again",
     ),
+    (
+        Kind::Counter,
+        "gradebook_journal_resent_entries_total",
+        Unit::Count,
+        "entries that a failover of the shared journal had lost, and that were appended again",
+    ),
+    (
+        Kind::Counter,
+        "gradebook_rebuilds_total",
+        Unit::Count,
+        "times that the gradebook was rebuilt because a failover had replaced entries",
+    ),
+    (Kind::Gauge, "gradebook_leads", Unit::Count, "1 while this worker writes, else 0"),
     (Kind::Counter, "gradebook_changes_published_total", Unit::Count, "changes for subscribers"),
     (Kind::Gauge, "gradebook_subscribers", Unit::Count, "subscribers to live changes"),
     (
@@ -170,18 +184,24 @@ pub fn fold() {
 /// What `/metrics` answers, as [`CONTENT_TYPE`].
 #[must_use]
 pub fn render(reader: &Reader) -> String {
-    let handle = recorder();
     let (students, exams, results, position) = {
         let book = reader.now();
         (book.student_count(), book.exam_count(), book.result_count(), book.position())
     };
-    let ready = if reader.status.not_ready().is_none() { 1.0 } else { 0.0 };
-    gauge!("gradebook_ready").set(ready);
     gauge!("gradebook_students").set(students as f64);
     gauge!("gradebook_exams").set(exams as f64);
     gauge!("gradebook_results").set(results as f64);
     gauge!("gradebook_book_position").set(position.get() as f64);
-    gauge!("gradebook_journal_position").set(reader.status.journal().position.get() as f64);
+    render_process(&reader.status)
+}
+
+/// What `/metrics` of a worker without a book answers.
+#[must_use]
+pub fn render_process(status: &Status) -> String {
+    let handle = recorder();
+    let ready = if status.not_ready().is_none() { 1.0 } else { 0.0 };
+    gauge!("gradebook_ready").set(ready);
+    gauge!("gradebook_journal_position").set(status.journal().position.get() as f64);
     if let Some(usage) = Usage::now() {
         gauge!("process_resident_memory_bytes").set(usage.resident_bytes as f64);
         counter!("process_cpu_seconds_total").absolute(usage.cpu_seconds);

@@ -29,6 +29,9 @@ pub struct JournalStatus {
     pub replay: Option<Replay>,
     /// Why nothing can be written at present.
     pub unavailable: Option<String>,
+    /// Why nothing new can be read at present, by those who follow a journal that others write.
+    /// What was read is served meanwhile.
+    pub unread: Option<String>,
 }
 
 /// How far a replay has come.
@@ -202,6 +205,11 @@ impl Status {
     /// The journal answers again.
     pub fn journal_available(&self) {
         self.journal.lock().unavailable = None;
+    }
+
+    /// The journal that others write cannot be read at present, or can be again.
+    pub fn journal_unread(&self, why: Option<String>) {
+        self.journal.lock().unread = why;
     }
 
     /// A task has ended that should not have.

@@ -26,7 +26,7 @@ const POSTING_BATCHES_MAX: usize = 4;
 
 /// Waits between two tries while the journal is unavailable: the first, and the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_LONGEST: Duration = Duration::from_secs(2);
+const RETRY_LONGEST: Duration = Duration::from_secs(1);
 
 /// Between two tries to finish what an erasure has left.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
@@ -80,6 +80,8 @@ pub struct Writer {
     /// When the journal is to be asked next to finish what erasures have left; `None` when nothing
     /// is left.
     purge_due: Option<Instant>,
+    /// Whether others append to the journal as well, as long as this one leads: erasures.
+    is_shared: bool,
     status: Arc<Status>,
     shutdown: CancellationToken,
 }
@@ -109,9 +111,24 @@ impl Writer {
             last_received: Timestamp::default(),
             // An earlier process may have been killed before it had finished.
             purge_due: Some(Instant::now()),
+            is_shared: false,
             status,
             shutdown,
         }
+    }
+
+    /// Writes to a shared `journal` that ends at `last`, and whose last score was received at
+    /// `last_received`.
+    #[must_use]
+    pub fn leading(
+        journal: Box<dyn Journal>,
+        last: Position,
+        last_received: Timestamp,
+        status: Arc<Status>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let purge_due = None; // whoever carries out erasures sees to it
+        Self { journal, last, last_received, purge_due, is_shared: true, status, shutdown }
     }
 
     /// Posts everything that the journal holds. Blocks.
@@ -172,6 +189,25 @@ impl Writer {
     /// When the journal cannot be read.
     pub fn checkpoint(&mut self, feed: &str) -> Result<Option<Arc<str>>, WriterError> {
         self.patiently(|journal| journal.checkpoint(feed))
+    }
+
+    /// Keeps what comes until `inbox` closes, and leaves it to others to post it. Blocks; must run
+    /// within a tokio runtime's blocking thread.
+    ///
+    /// # Errors
+    /// When the journal cannot be used any more, or another leads.
+    pub fn run_unposted(mut self, mut inbox: mpsc::Receiver<Command>) -> Result<(), WriterError> {
+        while let Some(command) = inbox.blocking_recv() {
+            let mut next = Some(command);
+            while let Some(command) = next.take() {
+                match command {
+                    Command::Deliver(delivery) => drop(self.keep(delivery, &mut inbox, &mut next)?),
+                    // Whoever serves requests has an eraser of its own.
+                    Command::Erase(request) => drop(self.erase(request)?),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Keeps what comes until `inbox` closes. Blocks; must run within a tokio runtime's blocking
@@ -274,9 +310,8 @@ impl Writer {
                 }
             }
         }
-        let before = self.last;
-        self.last = self.patiently(|journal| journal.append(before, &entries, &checkpoints))?;
-        self.status.journal_written(self.last);
+        self.persist(|journal, before| journal.append(before, &entries, &checkpoints))?;
+        let before = Position::new(self.last.get() - entries.len() as u64);
         metrics::counter!("gradebook_journal_entries_total").increment(entries.len() as u64);
         let positions = (1..).map(|ahead| before.plus(ahead));
         Ok(Appended { entries: positions.zip(entries).collect(), erased: None })
@@ -284,9 +319,7 @@ impl Writer {
 
     fn erase(&mut self, request: EraseRequest) -> Result<Appended, WriterError> {
         let EraseRequest { student, suppress, done } = request;
-        let before = self.last;
-        self.last = self.patiently(|journal| journal.erase(before, &student, suppress))?;
-        self.status.journal_written(self.last);
+        self.persist(|journal, before| journal.erase(before, &student, suppress))?;
         self.purge()?;
         let student = self.journal.identity().key.pseudonym(&student);
         let entries = vec![(self.last, Entry::Erased { student, suppress })];
@@ -320,6 +353,27 @@ impl Writer {
                     wait = (wait * 2).min(RETRY_LONGEST);
                 }
                 Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Tries until the journal has what is appended after the last entry, wherever that is by then.
+    fn persist(
+        &mut self,
+        mut append: impl FnMut(&mut dyn Journal, Position) -> Result<Position, JournalError>,
+    ) -> Result<(), WriterError> {
+        loop {
+            let before = self.last;
+            match self.patiently(|journal| append(journal, before)) {
+                Err(WriterError::Journal(JournalError::Conflict { last })) if self.is_shared => {
+                    tracing::debug!(position = %last, "somebody else has appended to the journal");
+                    self.last = last;
+                }
+                outcome => {
+                    self.last = outcome?;
+                    self.status.journal_written(self.last);
+                    return Ok(());
+                }
             }
         }
     }

@@ -66,6 +66,9 @@ pub struct Hub {
     /// Counts the changes of feeds.
     feeds_version: AtomicU64,
     closed: AtomicBool,
+    /// How often the book was built anew, and up to where the last time.
+    rebuilds: AtomicU64,
+    rebuilt_at: AtomicU64,
 }
 
 /// The students and exams that are watched now.
@@ -99,6 +102,8 @@ impl Hub {
             feeds: Mutex::default(),
             feeds_version: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            rebuilds: AtomicU64::new(0),
+            rebuilt_at: AtomicU64::new(0),
         }
     }
 
@@ -184,6 +189,22 @@ impl Hub {
             self.feeds_version.store(version, Ordering::Release);
         }
         self.wake_everybody();
+    }
+
+    /// The book was built anew up to `position`, and what was published before may not stand any
+    /// more: everybody has to read it anew.
+    pub fn rebuilt(&self, position: Position) {
+        self.rebuilt_at.store(position.get(), Ordering::Release);
+        self.published.store(position.get(), Ordering::Release);
+        self.rebuilds.fetch_add(1, Ordering::Release);
+        self.wake_everybody();
+    }
+
+    /// Where the book was built anew; the start when it never was. Whoever read it up to there or
+    /// less far has to read it anew: other entries may have stood at those positions.
+    #[must_use]
+    pub fn rebuilt_at(&self) -> Position {
+        Position::new(self.rebuilt_at.load(Ordering::Acquire))
     }
 
     /// Ends every subscription, and makes every later one end at once: the process is ending.

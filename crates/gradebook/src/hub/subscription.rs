@@ -18,6 +18,7 @@ pub struct Subscription {
     topic: Arc<Topic>,
     seat: Seat,
     feeds_seen: u64,
+    rebuilds_seen: u64,
 }
 
 /// What a subscriber is told.
@@ -29,6 +30,8 @@ pub enum News {
     Missed,
     /// A feed changed: ask [`Subscription::feeds_changed`].
     Feeds,
+    /// The book was built anew, and what was told before may not stand: read it from there.
+    Rebuilt,
     /// Nothing will come any more: the process is ending.
     End,
 }
@@ -80,7 +83,9 @@ impl Hub {
             };
             (Arc::clone(topic), topic.join())
         };
-        Ok(Subscription { hub: Arc::clone(self), watched, topic, seat, feeds_seen: 0 })
+        let rebuilds_seen = self.rebuilds.load(Ordering::Acquire);
+        let hub = Arc::clone(self);
+        Ok(Subscription { hub, watched, topic, seat, feeds_seen: 0, rebuilds_seen })
     }
 }
 
@@ -108,6 +113,12 @@ impl Subscription {
         // Looked at after the waker was left, and changed before it is woken: nothing is missed.
         if self.hub.closed.load(Ordering::Acquire) {
             return Poll::Ready(News::End);
+        }
+        let rebuilds = self.hub.rebuilds.load(Ordering::Acquire);
+        if rebuilds > self.rebuilds_seen {
+            self.rebuilds_seen = rebuilds;
+            taken.clear();
+            return Poll::Ready(News::Rebuilt);
         }
         match found {
             Taken::Some => Poll::Ready(News::Notices),

@@ -15,6 +15,7 @@ mod openapi;
 mod pages;
 mod paging;
 mod problems;
+mod redis_roles;
 mod representations;
 mod settings;
 mod shutdown;

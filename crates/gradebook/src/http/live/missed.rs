@@ -64,7 +64,8 @@ pub fn start_over(text: &mut EventText<'_>, book: &Gradebook, watched: &Watched)
     Progress { told, behind: false }
 }
 
-fn reset(
+/// Says that what was told before may not stand, and starts over.
+pub fn reset(
     text: &mut EventText<'_>,
     book: &Gradebook,
     watched: &Watched,

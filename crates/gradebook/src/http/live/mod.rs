@@ -23,8 +23,10 @@ use super::Api;
 use super::call::Call;
 use super::event_id::EventId;
 use super::problem::Problem;
+use super::representation::event_stream::ResetReason;
 use super::resource::Answer;
 use crate::hub::{HubFull, Watched};
+use crate::reader::Reader;
 use filter::Filter;
 pub use missed::MISSED_ENTRIES_MAX;
 use stream::LiveStream;
@@ -41,6 +43,10 @@ const REBUILD_RETRY_AFTER: u64 = 5;
 
 /// Tells nginx and those who understand its header not to hold events back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// The longest wait for a replica to come to where another was, and how often it is looked.
+const CATCH_UP_WAIT: Duration = Duration::from_secs(2);
+const CATCH_UP_LOOK: Duration = Duration::from_millis(5);
 
 /// Why there is no stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +100,9 @@ async fn subscribe(
     let rebuilt = tokio::time::timeout(REBUILD_WAIT, reader.status.rebuilt());
     rebuilt.await.map_err(|_| LiveError::Rebuilding)?;
     let after = last_event_id.map(|id| position(api, id));
+    if let Some(Some(after)) = after {
+        follow_up_to(reader, after).await;
+    }
     // First the subscription and then the book, so that what happens in between is in both, and
     // told once: what the hub brings is told from where the book ended.
     let subscription = reader.hub.subscribe(watched)?;
@@ -106,11 +115,28 @@ async fn subscribe(
             return Err(LiveError::NotFound(watched.clone()));
         }
         match after {
+            // Other entries may have stood at those positions when the client read them.
+            Some(Some(after)) if after <= reader.hub.rebuilt_at() => {
+                missed::reset(&mut text, &book, watched, ResetReason::GradebookRebuilt)
+            }
             Some(after) => missed::resume(&mut text, &book, watched, after),
             None => missed::start_over(&mut text, &book, watched),
         }
     };
     Ok(LiveStream::new(Arc::clone(api), subscription, filter, text.into_bytes(), progress))
+}
+
+/// Waits until this replica has posted what another has told the client already.
+async fn follow_up_to(reader: &Reader, after: Position) {
+    let catches_up = async {
+        while reader.now().position() < after {
+            tokio::time::sleep(CATCH_UP_LOOK).await;
+        }
+    };
+    if reader.status.journal_kind() == "redis" {
+        // If it does not, the client starts over.
+        tokio::time::timeout(CATCH_UP_WAIT, catches_up).await.ok();
+    }
 }
 
 /// Where the client has come to; `None` when the id is not one of this journal's.

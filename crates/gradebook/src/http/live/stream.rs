@@ -15,6 +15,7 @@ use super::filter::Filter;
 use super::missed::{self, Progress};
 use super::wording;
 use crate::http::Api;
+use crate::http::representation::event_stream::ResetReason;
 use crate::hub::{News, Published, Subscription};
 use crate::status::FeedState;
 
@@ -82,6 +83,7 @@ impl LiveStream {
                 Poll::Ready(Some(Bytes::new()))
             }
             Poll::Ready(News::Feeds) => Poll::Ready(Some(self.tell_feeds())),
+            Poll::Ready(News::Rebuilt) => Poll::Ready(Some(self.start_over())),
             Poll::Ready(News::End) => Poll::Ready(None),
             Poll::Pending => {
                 // All that was published up to there has been taken.
@@ -140,6 +142,16 @@ impl LiveStream {
             self.id = self.progress.told;
         }
         bytes
+    }
+
+    fn start_over(&mut self) -> Bytes {
+        let mut text = self.api.event_text();
+        let watched = self.subscription.watched();
+        let reason = ResetReason::GradebookRebuilt;
+        let progress = missed::reset(&mut text, &self.api.reader.now(), watched, reason);
+        self.progress = progress;
+        self.id = self.progress.told;
+        text.into_bytes()
     }
 
     /// The next part of what was missed.

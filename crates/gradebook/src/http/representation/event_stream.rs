@@ -74,6 +74,8 @@ pub enum ResetReason {
     StudentErased,
     /// Too much has happened since.
     TooLongAgo,
+    /// A failover has replaced entries, and the gradebook was built anew.
+    GradebookRebuilt,
 }
 
 #[derive(Serialize)]

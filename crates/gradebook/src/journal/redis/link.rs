@@ -38,8 +38,6 @@ pub struct State {
     pub tail: EntryId,
     /// The terms, in order; the oldest are forgotten in time.
     pub terms: Vec<Term>,
-    /// How far the snapshot reaches, when there is one.
-    pub snapshot: Option<u64>,
 }
 
 impl Link {
@@ -135,7 +133,7 @@ impl Link {
     /// See [`RedisError`].
     pub fn state(&mut self) -> Result<State, RedisError> {
         let reply = self.run(Script::State, None, &[])?;
-        let [key, tail, terms, snapshot] = reply.array() else { return Err(odd("state")) };
+        let [key, tail, terms] = reply.array() else { return Err(odd("state")) };
         Ok(State {
             key: key.text().map(ToOwned::to_owned),
             tail: tail.text().ok_or_else(|| odd("last id"))?.parse()?,
@@ -145,7 +143,6 @@ impl Link {
                 .map(term_of)
                 .collect::<Option<_>>()
                 .ok_or_else(|| odd("term"))?,
-            snapshot: snapshot.integer(),
         })
     }
 

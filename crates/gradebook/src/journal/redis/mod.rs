@@ -73,10 +73,17 @@ impl RedisJournal {
     /// [`JournalError::Unavailable`] while Redis cannot be reached, [`JournalError::Broken`] when
     /// the URL, Redis' settings or the journal are wrong.
     pub fn open(url: RedisUrl, writer: String) -> Result<Self, JournalError> {
-        let mut link = Link::new(url)?;
-        let identity = open(&mut link)?;
+        let identity = open(url.clone())?;
+        Self::new(url, identity, writer)
+    }
+
+    /// The journal that was opened before, for a writer of this name.
+    ///
+    /// # Errors
+    /// [`JournalError::Broken`] when the URL cannot be used.
+    pub fn new(url: RedisUrl, identity: Identity, writer: String) -> Result<Self, JournalError> {
         Ok(Self {
-            link,
+            link: Link::new(url)?,
             identity,
             writer,
             lease_ms: 0,
@@ -86,19 +93,24 @@ impl RedisJournal {
         })
     }
 
-    /// From now on appends only while it leads.
+    /// From now on appends only while it leads, each time for `lease_ms` milliseconds more.
     #[must_use]
-    pub fn led_by(mut self, lease: &Lease) -> Self {
-        self.lease_ms = lease.duration_ms();
+    pub fn led_by(mut self, lease_ms: u64) -> Self {
+        self.lease_ms = lease_ms;
         self
     }
 
-    /// When the last score of the journal was received, of those near its end.
+    /// Begins to write: from now on nobody else's appends succeed. Returns the position of the last
+    /// entry, and when the last score was received.
     ///
     /// # Errors
-    /// As [`Journal::last`].
-    pub fn last_received(&mut self) -> Result<Timestamp, JournalError> {
-        let last = self.last()?.get();
+    /// As [`Journal::append`].
+    pub fn lead(&mut self) -> Result<(Position, Timestamp), JournalError> {
+        let last = self.settle()?.tail.position;
+        Ok((last, self.last_received(last.get())?))
+    }
+
+    fn last_received(&mut self, last: u64) -> Result<Timestamp, JournalError> {
         let mut received = Timestamp::default();
         self.link.range(
             last.saturating_sub(NEAR_END_ENTRIES),
@@ -361,8 +373,13 @@ fn check_identity(state: &State, identity: &Identity, known: Position) -> Result
     )))
 }
 
-/// Opens or makes the journal and says what tells it from others.
-fn open(link: &mut Link) -> Result<Identity, JournalError> {
+/// Opens or makes the journal that `url` names, and says what tells it from others.
+///
+/// # Errors
+/// [`JournalError::Unavailable`] while Redis cannot be reached, [`JournalError::Broken`] when the
+/// URL, Redis' settings or the journal are wrong.
+pub fn open(url: RedisUrl) -> Result<Identity, JournalError> {
+    let link = &mut Link::new(url)?;
     let candidate = entry::hex(&rand::random());
     let create = if link.url().options.create { "1" } else { "0" };
     let now = jiff::Timestamp::now().to_string();

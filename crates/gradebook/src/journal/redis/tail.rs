@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::entry::{self, Written};
 use super::lineage::{Term, common_prefix};
 use super::link::{Link, State, odd, term_of};
-use super::{Identity, JournalError, RedisError, check_identity, open};
+use super::{Identity, JournalError, RedisError, check_identity};
 use crate::config::redis::RedisUrl;
 use crate::journal::BATCH_ENTRIES_MAX;
 
@@ -21,14 +21,14 @@ pub struct Tail {
     identity: Identity,
     terms: Vec<Term>,
     seen: Position,
+    end: Position,
     looked: bool,
 }
 
 /// What a follower learns.
 #[derive(Debug)]
 pub enum Followed {
-    /// These entries come next; `last` is how far the journal reached when they were read, if it
-    /// was asked.
+    /// These entries come next.
     Entries(Vec<(Position, Entry)>),
     /// There is nothing new.
     Nothing,
@@ -37,14 +37,20 @@ pub enum Followed {
 }
 
 impl Tail {
-    /// Opens the journal that `url` names, or makes it.
+    /// Follows the journal that was opened before.
     ///
     /// # Errors
-    /// As [`super::RedisJournal::open`].
-    pub fn open(url: RedisUrl) -> Result<Self, JournalError> {
-        let mut link = Link::new(url)?;
-        let identity = open(&mut link)?;
-        Ok(Self { link, identity, terms: Vec::new(), seen: Position::START, looked: false })
+    /// [`JournalError::Broken`] when the URL cannot be used.
+    pub fn new(url: RedisUrl, identity: Identity) -> Result<Self, JournalError> {
+        let link = Link::new(url)?;
+        Ok(Self {
+            link,
+            identity,
+            terms: Vec::new(),
+            seen: Position::START,
+            end: Position::START,
+            looked: false,
+        })
     }
 
     /// What tells the journal from others.
@@ -61,6 +67,7 @@ impl Tail {
         let state: State = self.link.state()?;
         check_identity(&state, &self.identity, self.seen)?;
         let end = state.tail.position;
+        self.end = end;
         // A shorter journal is no reason yet: whoever leads may still have what is missing.
         let common = common_prefix(&self.terms, self.seen, &state.terms, end.max(self.seen));
         self.looked = true;
@@ -70,6 +77,18 @@ impl Tail {
         } else {
             Ok((end, false))
         }
+    }
+
+    /// How far this has read.
+    #[must_use]
+    pub fn seen(&self) -> Position {
+        self.seen
+    }
+
+    /// How far the journal reached when it was last read.
+    #[must_use]
+    pub fn end(&self) -> Position {
+        self.end
     }
 
     /// From now on everything is read again from the beginning.
@@ -90,20 +109,18 @@ impl Tail {
                 return Ok(Followed::Replaced);
             }
         }
-        let (entries, newest) = self.read()?;
-        // The terms were read after the entries: an entry of a later term would have shown it.
+        let Exchange { entries, end, newest } = self.read()?;
         if newest != self.terms.last().cloned() {
             self.looked = false;
             return Ok(Followed::Nothing);
         }
+        self.end = end.max(self.seen);
         let Some((last, _)) = entries.last() else { return Ok(Followed::Nothing) };
         self.seen = *last;
         Ok(Followed::Entries(entries))
     }
 
-    /// Reads what comes next, and the last term.
-    #[expect(clippy::type_complexity, reason = "the two answers of one exchange")]
-    fn read(&mut self) -> Result<(Vec<(Position, Entry)>, Option<Term>), RedisError> {
+    fn read(&mut self) -> Result<Exchange, RedisError> {
         // Everything at the position that was seen counts as seen, whatever its term.
         let after = format!("{}-{}", self.seen, u64::MAX);
         let patience = BLOCK.min(self.link.url().options.timeout / 2);
@@ -120,13 +137,26 @@ impl Tail {
                 &keys.journal,
                 &after,
             ]);
+            requests.request(&["XREVRANGE", &keys.journal, "+", "-", "COUNT", "1"]);
             requests.request(&["XREVRANGE", &keys.terms, "+", "-", "COUNT", "1"]);
             connection.send()?;
             let entries = read_stream(connection)?;
+            let mut end = Position::START;
+            entry::read_each(connection, |written| end = written.id.position)?;
             let newest = connection.reply()?;
-            Ok((entries, newest.array().first().and_then(term_of)))
+            Ok(Exchange { entries, end, newest: newest.array().first().and_then(term_of) })
         })
     }
+}
+
+/// What one exchange with Redis brings.
+struct Exchange {
+    entries: Vec<(Position, Entry)>,
+    /// Where the journal ended.
+    end: Position,
+    /// The last term. Asked for after the entries: if one of them were of a later term, it would
+    /// show here.
+    newest: Option<Term>,
 }
 
 /// Reads the reply to `XREAD` on one stream.

@@ -1,7 +1,6 @@
--- Returns the journal's key, the id of its last entry, its terms, and the snapshot's position.
+-- Returns the journal's key, the id of its last entry, and its terms.
 return {
   redis.call('HGET', meta, 'key'),
   tail(),
   redis.call('XRANGE', terms, '-', '+'),
-  redis.call('HGET', meta, 'snapshot'),
 }

@@ -1,5 +1,7 @@
 //! The composition root: the only place that knows every part and spawns tasks.
 
+mod shared;
+
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -31,6 +33,8 @@ use crate::rejections::Rejections;
 use crate::simulate;
 use crate::status::{FeedStatus, Status};
 use crate::writer::{INBOX_DELIVERIES_MAX, Writer};
+
+pub use shared::{api, ingest};
 
 /// How often metrics are folded: often enough that the samples in between are few.
 const METRICS_FOLD_INTERVAL: Duration = Duration::from_secs(5);
@@ -121,6 +125,9 @@ pub async fn demo(args: &DemoArgs, shutdown: CancellationToken) -> anyhow::Resul
 }
 
 async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> anyhow::Result<()> {
+    if let JournalUrl::Redis(url) = &args.book.journal {
+        return shared::serve(listeners, args, url, tasks).await;
+    }
     let access = args.listen.access.settings(args.listen.listen)?;
     let shutdown = tasks.shutdown.clone();
     let feeds = args.feed.settings()?;
@@ -163,6 +170,20 @@ async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> a
         shutdown: shutdown.clone(),
     };
     tasks.spawn("the feeds", run_feeds(feeds, context, replayed));
+    spawn_http(&mut tasks, listeners, &args.listen, access, reader, hub);
+    tasks.join(&status).await
+}
+
+/// The part that answers requests, from whatever posts to the book.
+fn spawn_http(
+    tasks: &mut Tasks,
+    listeners: Listeners,
+    args: &ListenArgs,
+    access: AccessSettings,
+    reader: Reader,
+    hub: Arc<Hub>,
+) {
+    let shutdown = tasks.shutdown.clone();
     let ending = shutdown.clone();
     tasks.spawn("the end of streams", async move {
         ending.cancelled().await;
@@ -170,11 +191,10 @@ async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> a
         Ok(())
     });
     tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
-    let public_url = args.listen.public_url.as_ref().map(PublicUrl::as_str);
-    let api = Arc::new(http::Api::new(reader, public_url, &access, live.keep_alive));
+    let public_url = args.public_url.as_ref().map(PublicUrl::as_str);
+    let api = Arc::new(http::Api::new(reader, public_url, &access, args.live.keep_alive));
     tasks.spawn("reloading", reload_on_signal(Arc::clone(&api), access.clone(), shutdown.clone()));
     tasks.spawn("the HTTP server", http::serve(listeners, api, access, shutdown));
-    tasks.join(&status).await
 }
 
 /// Reads the token file and the certificate again whenever SIGHUP comes, until `shutdown`. What is

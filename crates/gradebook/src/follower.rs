@@ -1,0 +1,280 @@
+//! Follows a journal that others write, and hands on to the poster what it has.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, mpsc as sync_mpsc};
+use std::time::Duration;
+
+use gradebook_core::{Entry, Gradebook, Position};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::book::SharedBook;
+use crate::hub::Hub;
+use crate::journal::JournalError;
+use crate::journal::redis::{Eraser, Followed, Tail};
+use crate::poster::Poster;
+use crate::status::Status;
+use crate::writer::{Command, EraseRequest};
+
+/// Batches that were read and wait to be posted.
+const POSTING_BATCHES_MAX: usize = 4;
+
+/// Waits between two tries while the journal cannot be read: the first, and the longest.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LONGEST: Duration = Duration::from_secs(1);
+
+/// Erasures that are in the journal, and are to be answered when this process has posted them.
+#[derive(Debug, Default)]
+pub struct PendingErasures {
+    waiting: Mutex<VecDeque<(Position, oneshot::Sender<Position>)>>,
+}
+
+/// The one who follows. Runs on a thread of its own, since journals block.
+pub struct Follower {
+    tail: Tail,
+    book: Arc<SharedBook>,
+    hub: Arc<Hub>,
+    status: Arc<Status>,
+    pending: Arc<PendingErasures>,
+    shutdown: CancellationToken,
+}
+
+/// Why the follower ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowerError {
+    /// The journal cannot be used any more.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The posting thread has ended.
+    #[error("the posting thread has ended")]
+    PosterGone,
+}
+
+/// What the reading thread hands to the posting thread.
+enum Step {
+    Post(Vec<(Position, Entry)>),
+    /// Everything up to here was there when it was asked: the replay is over.
+    CaughtUp(Position),
+}
+
+impl PendingErasures {
+    /// Answers `done` when `position` is posted.
+    fn add(&self, position: Position, done: oneshot::Sender<Position>) {
+        self.waiting.lock().push_back((position, done));
+    }
+
+    /// Everything up to `posted` is visible.
+    fn posted(&self, posted: Position) {
+        let mut waiting = self.waiting.lock();
+        while waiting.front().is_some_and(|(position, _)| *position <= posted) {
+            if let Some((position, done)) = waiting.pop_front() {
+                // The one who asked may have gone away; the erasure stands all the same.
+                done.send(position).ok();
+            }
+        }
+    }
+}
+
+impl Follower {
+    /// Posts what `tail` reads to `book`, and tells `hub`.
+    #[must_use]
+    pub fn new(
+        tail: Tail,
+        book: Arc<SharedBook>,
+        hub: Arc<Hub>,
+        status: Arc<Status>,
+        pending: Arc<PendingErasures>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { tail, book, hub, status, pending, shutdown }
+    }
+
+    /// Follows until the shutdown. Blocks; must run within a tokio runtime's blocking thread.
+    ///
+    /// While one batch is being posted the next is being read.
+    ///
+    /// # Errors
+    /// When the journal cannot be used any more, or posting has ended.
+    pub fn run(mut self) -> Result<(), FollowerError> {
+        let poster = Poster::new(Arc::clone(&self.book), Arc::clone(&self.hub));
+        self.follow(&poster)?;
+        while !self.shutdown.is_cancelled() {
+            self.rebuild()?;
+            self.follow(&poster)?;
+        }
+        Ok(())
+    }
+
+    /// Follows until the shutdown, or until what was posted does not stand any more.
+    fn follow(&mut self, poster: &Poster) -> Result<(), FollowerError> {
+        std::thread::scope(|scope| {
+            let (steps, receiver) = sync_mpsc::sync_channel(POSTING_BATCHES_MAX);
+            let (status, pending) = (Arc::clone(&self.status), Arc::clone(&self.pending));
+            scope.spawn(move || {
+                for step in receiver {
+                    match step {
+                        Step::Post(entries) => {
+                            poster.post(&entries);
+                            if let Some((last, _)) = entries.last() {
+                                status.replayed(*last);
+                                pending.posted(*last);
+                            }
+                        }
+                        Step::CaughtUp(last) => status.replay_finished(last),
+                    }
+                }
+            });
+            self.read(|step| steps.send(step).map_err(|_| FollowerError::PosterGone))
+        })
+    }
+
+    /// Reads and hands on, until the shutdown or until something was replaced.
+    fn read(
+        &mut self,
+        mut hand_on: impl FnMut(Step) -> Result<(), FollowerError>,
+    ) -> Result<(), FollowerError> {
+        let Some((end, stands)) = self.patiently(Tail::look)? else { return Ok(()) };
+        if !stands {
+            return Ok(());
+        }
+        let mut replaying = self.status.journal().replay.is_some().then_some(end);
+        if replaying.is_some() {
+            self.status.replay_started(end);
+        }
+        loop {
+            if replaying.is_some_and(|end| self.tail.seen() >= end) {
+                replaying = None;
+                hand_on(Step::CaughtUp(self.tail.seen()))?;
+            }
+            let Some(followed) = self.patiently(Tail::next)? else { return Ok(()) };
+            match followed {
+                Followed::Entries(entries) => hand_on(Step::Post(entries))?,
+                // The last entries may have been deleted: nothing is there up to the end.
+                Followed::Nothing if replaying.is_some() => replaying = Some(self.tail.seen()),
+                Followed::Nothing => {}
+                Followed::Replaced => return Ok(()),
+            }
+            if replaying.is_none() {
+                self.status.journal_written(self.tail.end().max(self.tail.seen()));
+            }
+        }
+    }
+
+    /// Builds another book from the beginning while the old one is still read, and puts it in the
+    /// place of the old one.
+    fn rebuild(&mut self) -> Result<(), FollowerError> {
+        tracing::warn!(position = %self.tail.seen(),
+            "a failover has replaced entries that were posted: the gradebook is rebuilt");
+        metrics::counter!("gradebook_rebuilds_total").increment(1);
+        let (policy, key) = (self.book.read().policy(), self.tail.identity().key);
+        'again: loop {
+            self.tail.rewind();
+            let mut book = Gradebook::new(policy, key);
+            let Some((end, _)) = self.patiently(Tail::look)? else { return Ok(()) };
+            while self.tail.seen() < end {
+                match self.patiently(Tail::next)? {
+                    None => return Ok(()),
+                    Some(Followed::Entries(entries)) => {
+                        for (position, entry) in &entries {
+                            book.post(*position, entry);
+                        }
+                    }
+                    Some(Followed::Nothing) => break,
+                    Some(Followed::Replaced) => continue 'again,
+                }
+            }
+            let position = book.position();
+            self.book.replace(book);
+            self.hub.rebuilt(position);
+            self.pending.posted(position);
+            tracing::info!(position = %position, "the gradebook is rebuilt");
+            return Ok(());
+        }
+    }
+
+    /// Asks until there is an answer, or nothing at the shutdown. What was posted is served
+    /// meanwhile.
+    fn patiently<Answer>(
+        &mut self,
+        mut ask: impl FnMut(&mut Tail) -> Result<Answer, JournalError>,
+    ) -> Result<Option<Answer>, FollowerError> {
+        let mut wait = RETRY_FIRST;
+        let mut trouble = false;
+        while !self.shutdown.is_cancelled() {
+            match ask(&mut self.tail) {
+                Ok(answer) => {
+                    if trouble {
+                        tracing::info!("the journal can be read again");
+                        self.status.journal_unread(None);
+                    }
+                    return Ok(Some(answer));
+                }
+                Err(JournalError::Unavailable(cause)) => {
+                    if !trouble {
+                        tracing::error!(error = %cause,
+                            "the journal cannot be read; what was read is served");
+                    }
+                    trouble = true;
+                    metrics::counter!("gradebook_journal_unavailable_total").increment(1);
+                    self.status.journal_unread(Some(cause.to_string()));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            let cancelled = self.shutdown.cancelled();
+            Handle::current().block_on(tokio::time::timeout(wait, cancelled)).ok();
+            wait = (wait * 2).min(RETRY_LONGEST);
+        }
+        Ok(None)
+    }
+}
+
+/// Carries out erasures in a shared journal until nobody can ask for them any more: at once as an
+/// entry, and then, when nobody waits, by removing what names the student. Blocks.
+pub fn run_eraser(
+    mut eraser: Eraser,
+    mut inbox: mpsc::Receiver<Command>,
+    pending: &PendingErasures,
+    shutdown: &CancellationToken,
+) {
+    let wait_or_end = |wait: Duration| {
+        Handle::current().block_on(tokio::time::timeout(wait, shutdown.cancelled())).is_ok()
+    };
+    let mut next = None;
+    loop {
+        let Some(command) = next.take().or_else(|| inbox.blocking_recv()) else { return };
+        let Command::Erase(EraseRequest { student, suppress, done }) = command else { continue };
+        let mut wait = RETRY_FIRST;
+        let position = loop {
+            match eraser.erase(&student, suppress) {
+                Ok(position) => break position,
+                Err(error) => {
+                    tracing::error!(%error, "an erasure waits for the journal");
+                    if wait_or_end(wait) {
+                        return;
+                    }
+                    wait = (wait * 2).min(RETRY_LONGEST);
+                }
+            }
+        };
+        pending.add(position, done);
+        next = inbox.try_recv().ok();
+        while next.is_none() {
+            match eraser.sweep().and_then(|deleted| Ok((deleted, eraser.purge()?))) {
+                Ok((deleted, true)) => {
+                    tracing::info!(%position, deleted, "no trace of erased students is left");
+                    break;
+                }
+                Ok((_, false)) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "erased entries are still to be deleted");
+                    if wait_or_end(RETRY_LONGEST) {
+                        return;
+                    }
+                }
+            }
+            next = inbox.try_recv().ok();
+        }
+    }
+}
