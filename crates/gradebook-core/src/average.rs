@@ -42,7 +42,15 @@ fn fixed_point(score: Score) -> u128 {
 
 /// `score` in whole units of 2^-`bits` (at most 63), the rest cut off.
 pub(crate) fn fraction_bits(score: Score, bits: u32) -> u64 {
-    (fixed_point(score) >> (FRACTION_BITS as u32 - bits)) as u64
+    let exponent = (score.to_bits() >> MANTISSA_BITS) as i32;
+    let mantissa = (score.to_bits() & ((1 << MANTISSA_BITS) - 1)) | (1 << MANTISSA_BITS);
+    let shift = bits as i32 + exponent - EXPONENT_BIAS - MANTISSA_BITS as i32;
+    // A subnormal, whose mantissa has no hidden bit, is far below any such unit.
+    if shift >= 0 {
+        mantissa << shift
+    } else {
+        mantissa.checked_shr(shift.unsigned_abs()).unwrap_or(0)
+    }
 }
 
 /// `value / 2^shift`, rounded to nearest, ties to even.
@@ -130,6 +138,13 @@ mod tests {
             let values: Vec<f64> = units.iter().map(|&unit| f64::from(unit) / 1024.0).collect();
             let total: u32 = units.iter().sum();
             prop_assert_eq!(average_of(&values), f64::from(total) / (1024.0 * values.len() as f64));
+        }
+
+        #[test]
+        fn fraction_bits_are_the_leading_bits_of_the_fixed_point(value in 0.1..=1.0f64, scale in 0i32..40, bits in 0u32..=63) {
+            let score = Score::new(value * 2f64.powi(-scale)).unwrap();
+            let expected = fixed_point(score) >> (FRACTION_BITS as u32 - bits);
+            prop_assert_eq!(u128::from(fraction_bits(score, bits)), expected);
         }
 
         #[test]

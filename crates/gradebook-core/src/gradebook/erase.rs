@@ -28,7 +28,7 @@ impl Gradebook {
         self.result_count -= results.len();
         let mut exams = Vec::with_capacity(results.len());
         for slot in results.iter() {
-            let record = self.chronicle.get(slot);
+            let record = *self.chronicle.get(slot);
             exams.push(self.remove_from_exam(record.exam(), index, record));
             self.chronicle.remove(slot);
         }

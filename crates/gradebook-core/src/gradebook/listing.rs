@@ -21,9 +21,7 @@ pub(super) trait Listing {
     fn walk(&self, after: Option<Key>) -> impl Iterator<Item = Self::Item>;
 
     /// All items, in whatever order they are read fastest.
-    fn all(&self) -> impl Iterator<Item = Self::Item> {
-        self.walk(None)
-    }
+    fn all(&self) -> impl Iterator<Item = Self::Item>;
 
     /// Whether there are no filters.
     fn is_unfiltered(&self) -> bool;
@@ -103,7 +101,7 @@ fn select<L: Listing>(
 ) -> Found<L::Item> {
     let mut selection = Selection::new(ask.limit.saturating_add(1), ask.descending, ask.after);
     let mut total = 0;
-    for item in candidates.filter(|&item| list.passes(item)) {
+    candidates.filter(|&item| list.passes(item)).for_each(|item| {
         total += 1;
         let (least, greatest) = selection.values();
         if list.may_lie_within(item, least, greatest) {
@@ -112,7 +110,7 @@ fn select<L: Listing>(
                 selection.offer((value, list.rank(item)), item);
             }
         }
-    }
+    });
     Found { items: selection.into_sorted(), total: Some(total), stopped_at: None }
 }
 

@@ -176,6 +176,10 @@ impl Listing for ExamList<'_> {
         })
     }
 
+    fn all(&self) -> impl Iterator<Item = ExamIndex> {
+        self.book.exams.sorted().iter()
+    }
+
     fn is_unfiltered(&self) -> bool {
         self.students.is_none()
     }

@@ -172,7 +172,7 @@ impl Gradebook {
         let foreseen = seat.filter(|seat| seat.student == student && seat.exam == exam);
         match self.find_at(exam, student, foreseen.map(|seat| seat.place)) {
             Ok(slot) => {
-                let counted = self.chronicle.get(slot);
+                let counted = *self.chronicle.get(slot);
                 if !self.policy.replaces(counted.score(), score) {
                     return Posted::Unchanged;
                 }
@@ -368,15 +368,12 @@ impl Gradebook {
         }
     }
 
-    fn item(&self, record: Record) -> ResultItem {
-        let stamp = record.stamp;
-        ResultItem {
-            student: self.students.id(record.student).clone(),
-            exam: self.exams.number(record.exam()),
-            score: record.score(),
-            received: stamp.received(),
-            attempts: stamp.attempts(),
-            position: stamp.position(),
-        }
+    fn item(&self, record: &Record) -> ResultItem {
+        // The id is copied last and straight into its place, as nothing after it can fail.
+        let exam = self.exams.number(record.exam());
+        let student = self.students.id(record.student);
+        let (score, stamp) = (record.score(), record.stamp);
+        let (received, attempts, position) = (stamp.received(), stamp.attempts(), stamp.position());
+        ResultItem { student: student.clone(), exam, score, received, attempts, position }
     }
 }

@@ -62,25 +62,25 @@ impl Record {
     }
 
     /// The same student and exam with another score.
-    pub(super) fn with(self, score: Score, stamp: Stamp) -> Self {
-        Self { score, stamp, ..self }
+    pub(super) fn with(&self, score: Score, stamp: Stamp) -> Self {
+        Self { score, stamp, ..*self }
     }
 
-    pub(super) fn score(self) -> Score {
+    pub(super) fn score(&self) -> Score {
         self.score
     }
 
-    pub(super) fn exam(self) -> ExamIndex {
+    pub(super) fn exam(&self) -> ExamIndex {
         ExamIndex(self.exam_and_flag & !DISPLACED)
     }
 
     /// Whether the record no longer stands where its position would put it.
-    pub(super) fn is_displaced(self) -> bool {
+    pub(super) fn is_displaced(&self) -> bool {
         self.exam_and_flag & DISPLACED != 0
     }
 
-    pub(super) fn displaced(self) -> Self {
-        Self { exam_and_flag: self.exam_and_flag | DISPLACED, ..self }
+    pub(super) fn displaced(&self) -> Self {
+        Self { exam_and_flag: self.exam_and_flag | DISPLACED, ..*self }
     }
 }
 

@@ -72,12 +72,12 @@ impl Gradebook {
         known.then(|| changed().map(|record| self.item(record)))
     }
 
-    fn result_page<Id, L: Listing<Item = Record, Id = Id>>(
-        &self,
+    fn result_page<'book, Id, L: Listing<Item = &'book Record, Id = Id>>(
+        &'book self,
         list: &L,
         query: &ResultQuery<Id>,
         after: Option<Key>,
-        chosen: Option<Vec<Record>>,
+        chosen: Option<Vec<&'book Record>>,
     ) -> Page<ResultItem, Id> {
         let (descending, limit) = (query.sort.descending, query.limit);
         let ask = Ask { descending, after, limit, examined_max: self.examined_max };
@@ -106,7 +106,7 @@ impl Gradebook {
         (!students.is_empty()).then(|| distinct(held.collect()))
     }
 
-    fn records_of(&self, students: &[StudentIndex], exams: &[ExamIndex]) -> Vec<Record> {
+    fn records_of(&self, students: &[StudentIndex], exams: &[ExamIndex]) -> Vec<&Record> {
         let pairs = exams.iter().flat_map(|&exam| students.iter().map(move |&who| (exam, who)));
         let slots = pairs.filter_map(|(exam, student)| self.find_in_exam(exam, student).ok());
         slots.map(|slot| self.chronicle.get(slot)).collect()
@@ -114,7 +114,7 @@ impl Gradebook {
 
     /// The results that the filters on exam and student let through, where an index can tell and
     /// they are not too many.
-    fn chosen_records(&self, filter: &Filter) -> Option<Vec<Record>> {
+    fn chosen_records(&self, filter: &Filter) -> Option<Vec<&Record>> {
         let get = |slot: Slot| self.chronicle.get(slot);
         match (&filter.students, &filter.exams) {
             (Some(students), Some(exams)) => (students.len().saturating_mul(exams.len())
@@ -158,7 +158,7 @@ impl Filter {
         !by_id && !by_value
     }
 
-    fn passes(&self, record: Record) -> bool {
+    fn passes(&self, record: &Record) -> bool {
         self.min_score.is_none_or(|least| record.score() >= least)
             && self.max_score.is_none_or(|most| record.score() <= most)
             && self.since.is_none_or(|since| record.stamp.received() >= since)
@@ -167,7 +167,7 @@ impl Filter {
     }
 }
 
-fn value(key: ResultKey, record: Record) -> u64 {
+fn value(key: ResultKey, record: &Record) -> u64 {
     match key {
         ResultKey::Id => 0,
         ResultKey::Score => record.score().to_bits(),
@@ -183,8 +183,8 @@ struct StudentResults<'book> {
     filter: Filter,
 }
 
-impl Listing for StudentResults<'_> {
-    type Item = Record;
+impl<'book> Listing for StudentResults<'book> {
+    type Item = &'book Record;
     type Id = ExamNumber;
 
     fn len(&self) -> usize {
@@ -195,7 +195,7 @@ impl Listing for StudentResults<'_> {
         self.sort.key == ResultKey::Id
     }
 
-    fn walk(&self, after: Option<Key>) -> impl Iterator<Item = Record> {
+    fn walk(&self, after: Option<Key>) -> impl Iterator<Item = &'book Record> {
         let results = &self.book.students.get(self.student).results;
         let book = self.book;
         let slots = results.walk(self.sort.descending, after, |slot, (_, number)| {
@@ -204,23 +204,28 @@ impl Listing for StudentResults<'_> {
         slots.map(|slot| book.chronicle.get(slot))
     }
 
+    fn all(&self) -> impl Iterator<Item = &'book Record> {
+        let slots = self.book.students.get(self.student).results.iter();
+        slots.map(|slot| self.book.chronicle.get(slot))
+    }
+
     fn is_unfiltered(&self) -> bool {
         self.filter.is_empty()
     }
 
-    fn passes(&self, record: Record) -> bool {
+    fn passes(&self, record: &'book Record) -> bool {
         self.filter.passes(record)
     }
 
-    fn value(&self, record: Record) -> u64 {
+    fn value(&self, record: &'book Record) -> u64 {
         value(self.sort.key, record)
     }
 
-    fn rank(&self, record: Record) -> u64 {
+    fn rank(&self, record: &'book Record) -> u64 {
         self.id(record).get()
     }
 
-    fn id(&self, record: Record) -> ExamNumber {
+    fn id(&self, record: &'book Record) -> ExamNumber {
         self.book.exams.number(record.exam())
     }
 }
@@ -233,8 +238,8 @@ struct ExamResults<'book> {
     filter: Filter,
 }
 
-impl Listing for ExamResults<'_> {
-    type Item = Record;
+impl<'book> Listing for ExamResults<'book> {
+    type Item = &'book Record;
     type Id = StudentId;
 
     fn len(&self) -> usize {
@@ -245,7 +250,7 @@ impl Listing for ExamResults<'_> {
         self.sort.key == ResultKey::Id
     }
 
-    fn walk(&self, after: Option<Key>) -> impl Iterator<Item = Record> {
+    fn walk(&self, after: Option<Key>) -> impl Iterator<Item = &'book Record> {
         let results = &self.book.exams.get(self.exam).results;
         let students = &self.book.students;
         let sats = results.walk(self.sort.descending, after, |sat, (_, label)| {
@@ -254,23 +259,28 @@ impl Listing for ExamResults<'_> {
         sats.map(|sat| self.book.chronicle.get(sat.slot))
     }
 
+    fn all(&self) -> impl Iterator<Item = &'book Record> {
+        let sats = self.book.exams.get(self.exam).results.iter();
+        sats.map(|sat| self.book.chronicle.get(sat.slot))
+    }
+
     fn is_unfiltered(&self) -> bool {
         self.filter.is_empty()
     }
 
-    fn passes(&self, record: Record) -> bool {
+    fn passes(&self, record: &'book Record) -> bool {
         self.filter.passes(record)
     }
 
-    fn value(&self, record: Record) -> u64 {
+    fn value(&self, record: &'book Record) -> u64 {
         value(self.sort.key, record)
     }
 
-    fn rank(&self, record: Record) -> u64 {
+    fn rank(&self, record: &'book Record) -> u64 {
         self.book.students.label(record.student)
     }
 
-    fn id(&self, record: Record) -> StudentId {
+    fn id(&self, record: &'book Record) -> StudentId {
         self.book.students.id(record.student).clone()
     }
 }
@@ -300,8 +310,8 @@ impl AllResults<'_> {
     }
 }
 
-impl Listing for AllResults<'_> {
-    type Item = Record;
+impl<'book> Listing for AllResults<'book> {
+    type Item = &'book Record;
     type Id = Position;
 
     fn len(&self) -> usize {
@@ -319,7 +329,7 @@ impl Listing for AllResults<'_> {
         }
     }
 
-    fn walk(&self, after: Option<Key>) -> impl Iterator<Item = Record> {
+    fn walk(&self, after: Option<Key>) -> impl Iterator<Item = &'book Record> {
         let chronicle = &self.book.chronicle;
         let (rising, falling) = if self.sort.descending {
             let moment = chronicle
@@ -336,23 +346,28 @@ impl Listing for AllResults<'_> {
         rising.into_iter().flatten().chain(falling.into_iter().flatten())
     }
 
+    fn all(&self) -> impl Iterator<Item = &'book Record> {
+        let book = self.book;
+        book.chronicle.after(self.first())
+    }
+
     fn is_unfiltered(&self) -> bool {
         self.filter.is_empty()
     }
 
-    fn passes(&self, record: Record) -> bool {
+    fn passes(&self, record: &'book Record) -> bool {
         self.filter.passes(record)
     }
 
-    fn value(&self, record: Record) -> u64 {
+    fn value(&self, record: &'book Record) -> u64 {
         value(self.sort.key, record)
     }
 
-    fn rank(&self, record: Record) -> u64 {
+    fn rank(&self, record: &'book Record) -> u64 {
         record.stamp.position().get()
     }
 
-    fn id(&self, record: Record) -> Position {
+    fn id(&self, record: &'book Record) -> Position {
         record.stamp.position()
     }
 }

@@ -3,8 +3,8 @@
 use crate::Score;
 use crate::average::fraction_bits;
 
-/// Scores are taken in whole units of 2^-63: exactly from 2^-11 up, and cut off below.
-const FRACTION_BITS: u32 = 63;
+/// Scores are taken in whole units of 2^-62: exactly from 2^-10 up, and cut off below.
+const FRACTION_BITS: u32 = 62;
 
 /// The population standard deviation of `scores`.
 ///
@@ -13,13 +13,15 @@ const FRACTION_BITS: u32 = 63;
 /// rounded, then divided, then its root is taken: within two units in the last place.
 #[expect(clippy::float_arithmetic, reason = "rounds the exact sum of squares")]
 pub(super) fn standard_deviation(scores: &[Score]) -> f64 {
-    let units = |score: &Score| i128::from(fraction_bits(*score, FRACTION_BITS));
+    let units = |score: &Score| fraction_bits(*score, FRACTION_BITS) as i64;
     let count = scores.len() as i128;
-    let average = (scores.iter().map(units).sum::<i128>() + count / 2) / count;
-    // A square has up to 126 bits, so the halves of the squares are added up separately.
+    let sum: i128 = scores.iter().map(|score| i128::from(units(score))).sum();
+    let average = ((sum + count / 2) / count) as i64;
+    // A square has up to 124 bits, so the halves of the squares are added up separately.
     let (mut high, mut low) = (0u128, 0u128);
     for score in scores {
-        let square = (units(score) - average).pow(2).unsigned_abs();
+        let distance = i128::from(units(score) - average);
+        let square = (distance * distance).unsigned_abs();
         high += square >> 64;
         low += square & u128::from(u64::MAX);
     }
@@ -48,7 +50,6 @@ mod tests {
         let score = |value| Score::new(value).unwrap();
         assert_eq!(standard_deviation(&[score(0.1); 1000]), 0.0);
         assert_eq!(standard_deviation(&[score(0.0), score(1.0)].repeat(1000)), 0.5);
-        // 2^32 − 1 scores would still fit: the sum of the high halves has 30 bits to spare.
     }
 
     proptest! {
