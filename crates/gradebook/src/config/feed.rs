@@ -24,7 +24,7 @@ pub const IDLE_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// See [`IDLE_TIMEOUT_MIN`].
 pub const IDLE_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The bounds of `--feed-event-bytes-max`, in bytes. An event is held in memory, once for each feed.
+/// The bounds of `--feed-event-bytes-max`, in bytes. Every feed holds one event in memory.
 pub const EVENT_BYTES_MIN: u32 = 1 << 10;
 /// See [`EVENT_BYTES_MIN`].
 pub const EVENT_BYTES_MAX: u32 = 64 << 20;
@@ -61,6 +61,7 @@ pub struct FeedArgs {
         long = "feed-header",
         env = "GRADEBOOK_FEED_HEADER",
         value_name = "NAME: VALUE",
+        hide_env_values = true,
         hide_env_values = true,
         value_delimiter = '\n'
     )]

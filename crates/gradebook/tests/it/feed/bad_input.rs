@@ -1,5 +1,7 @@
 //! Ordinary input that is not what one expects, and breaks what is not made for it.
 
+use serde_json::Value;
+
 use super::{Reading, kept_score};
 
 /// Whatever an event holds, the one after it is read.
@@ -7,37 +9,53 @@ use super::{Reading, kept_score};
 async fn a_bad_event_is_never_the_end_of_the_stream() {
     let deep = format!("{{\"exam\":{}", "[".repeat(100_000));
     let bad = [
-        "",
-        "not json",
-        "{\"exam\":3,\"studentId\":\"foo\",",
-        r#"{"exam":3,"studentId":"foo","score":NaN}"#,
-        r#"{"exam":3,"studentId":"foo"}"#,
-        r#"{"exam":3,"studentId":"foo","score":null}"#,
-        r#"{"exam":3,"studentId":"foo","score":"0.5"}"#,
-        r#"{"exam":3,"studentId":"foo","score":1.0000000000000002}"#,
-        r#"{"exam":3,"studentId":"foo","score":-0.1}"#,
-        r#"{"exam":"3","studentId":"foo","score":0.5}"#,
-        r#"{"exam":-3,"studentId":"foo","score":0.5}"#,
-        r#"{"exam":3.5,"studentId":"foo","score":0.5}"#,
-        r#"{"exam":9007199254740992,"studentId":"foo","score":0.5}"#,
-        r#"{"exam":3,"studentId":"","score":0.5}"#,
-        r#"{"exam":3,"studentId":"\u0000","score":0.5}"#,
-        r#"{"exam":3,"studentId":null,"score":0.5}"#,
-        r#"[{"exam":3,"studentId":"foo","score":0.5}]"#,
-        "[]",
-        "3",
-        "null",
-        "\u{feff}{}",
-        &deep,
+        ("not-json", ""),
+        ("not-json", "not json"),
+        ("not-json", "{\"exam\":3,\"studentId\":\"foo\","),
+        ("not-json", &deep),
+        ("not-an-object", r#"[{"exam":3,"studentId":"foo","score":0.5}]"#),
+        ("not-an-object", "[]"),
+        ("not-an-object", "3"),
+        ("not-an-object", "null"),
+        ("missing-member", r#"{"exam":3,"studentId":"foo"}"#),
+        ("missing-member", "\u{feff}{}"),
+        ("wrong-type", r#"{"exam":3,"studentId":"foo","score":null}"#),
+        ("wrong-type", r#"{"exam":3,"studentId":"foo","score":"0.5"}"#),
+        ("wrong-type", r#"{"exam":"3","studentId":"foo","score":0.5}"#),
+        ("wrong-type", r#"{"exam":3,"studentId":null,"score":0.5}"#),
+        ("exam-out-of-range", r#"{"exam":-3,"studentId":"foo","score":0.5}"#),
+        ("exam-out-of-range", r#"{"exam":3.5,"studentId":"foo","score":0.5}"#),
+        ("exam-out-of-range", r#"{"exam":9007199254740992,"studentId":"foo","score":0.5}"#),
+        ("student-id-invalid", r#"{"exam":3,"studentId":"","score":0.5}"#),
+        ("student-id-invalid", r#"{"exam":3,"studentId":"\u0000","score":0.5}"#),
+        ("score-out-of-range", r#"{"exam":3,"studentId":"foo","score":NaN}"#),
+        ("score-out-of-range", r#"{"exam":3,"studentId":"foo","score":1.0000000000000002}"#),
+        ("score-out-of-range", r#"{"exam":3,"studentId":"foo","score":-0.1}"#),
     ];
     let reading = Reading::start(&[]).await;
     let mut connection = reading.stream().await;
-    for (exam, data) in (0..).zip(bad) {
-        connection.send_score(data).await;
+    for (exam, (_, data)) in (0..).zip(bad) {
+        connection.send(&format!("id: {exam}\nevent: score\ndata: {data}\n\n")).await;
         connection.score("foo", exam, 0.5).await;
     }
     let expected: Vec<_> = (0..).zip(bad).map(|(exam, _)| kept_score("foo", exam, 0.5)).collect();
     assert_eq!(reading.kept(bad.len()).await, expected);
+
+    let counted = |feeds: &Value| {
+        let feed = &feeds["feeds"][0];
+        feed["eventsRejected"] == bad.len() && feed["eventsAccepted"] == bad.len()
+    };
+    reading.service.eventually("/feeds", counted).await;
+    let told = reading.service.json("/rejections").await;
+    let told: Vec<_> = told["rejections"].as_array().unwrap().iter().rev().collect();
+    assert_eq!(told.len(), bad.len());
+    for (index, (told, (reason, data))) in told.iter().zip(bad).enumerate() {
+        assert_eq!(told["reason"], reason, "{told}");
+        assert_eq!(told["eventId"], index.to_string());
+        assert_eq!(told["feed"], reading.feed.url());
+        assert_eq!(told["data"], data[..data.floor_char_boundary(1_024)]);
+        assert!(!told["detail"].as_str().unwrap().contains("foo"), "{told}");
+    }
 }
 
 #[tokio::test]
@@ -132,4 +150,10 @@ async fn a_large_event_is_rejected_and_the_next_one_is_read() {
     }
     let expected = [1, 3, 5].map(|exam| kept_score("foo", exam, 0.5));
     assert_eq!(reading.kept(3).await, expected);
+    let told = reading.service.json("/rejections").await;
+    for rejection in told["rejections"].as_array().unwrap() {
+        assert_eq!(rejection["reason"], "event-too-large");
+        assert_eq!(rejection["detail"], "the event has more than 1024 bytes");
+    }
+    assert_eq!(told["rejections"].as_array().unwrap().len(), 2);
 }

@@ -115,3 +115,43 @@ async fn a_shutdown_does_not_wait_for_the_feed_and_loses_nothing() {
     assert!(service.stop().await.success());
     assert_eq!(super::kept(&folder, 1).await, [kept_score("foo", 3, 0.5)]);
 }
+
+#[tokio::test]
+async fn what_a_feed_is_doing_can_be_seen() {
+    let reading = Reading::start(&[]).await;
+    let state = async |name: &str| {
+        let shown = reading.service.eventually("/feeds", |body| body["feeds"][0]["state"] == name);
+        shown.await["feeds"][0].take()
+    };
+    let shown = state("connecting").await;
+    assert_eq!(shown["feed"], reading.feed.url());
+    assert_eq!(shown["resumable"], false);
+    let ready = reading.service.get("/readyz").await;
+    assert_eq!(ready.status, 503, "{}", ready.text());
+
+    let mut connection = reading.stream().await;
+    connection.send("id: 7\ndata: x\n\n").await;
+    connection.score("foo", 3, 0.5).await;
+    reading.kept(1).await;
+    let shown = state("live").await;
+    assert!(shown["connectedSince"].is_string());
+    assert_eq!(reading.service.get("/readyz").await.status, 200);
+    assert_eq!(shown["reconnects"], 0);
+
+    connection.close().await;
+    let waiting = reading.feed.accept().await;
+    let shown = state("reconnecting").await;
+    assert_eq!(shown["lastEventId"], "7");
+    assert_eq!(shown["resumable"], true);
+    assert_eq!(shown["eventsIgnored"], 1);
+    assert_eq!(shown["eventsAccepted"], 1);
+    assert_eq!(shown["connectedSince"], serde_json::Value::Null);
+    assert_eq!(reading.service.get("/readyz").await.status, 200);
+    waiting.reset();
+
+    let connection = reading.stream().await;
+    assert_eq!(state("live").await["reconnects"], 1);
+    connection.close().await;
+    reading.answer("204 No Content").await;
+    state("stopped").await;
+}
