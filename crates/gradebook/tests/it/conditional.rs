@@ -115,3 +115,18 @@ async fn what_may_be_stored_is_said() {
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
     }
 }
+#[tokio::test]
+async fn every_list_and_entity_leads_to_its_event_stream() {
+    let held = Held::new(&SCORES).await;
+    for (path, stream) in [
+        ("/exams/3?limit=1&sort=score", "</exams/3?last_event_id="),
+        ("/students?exam_id=3", "</students?exam=3&last_event_id="),
+        ("/results", "</results?last_event_id="),
+    ] {
+        let answer = held.service.get(path).await;
+        let link = answer.header("link");
+        let alternate = link.split(", ").find(|one| one.contains("rel=\"alternate\"")).unwrap();
+        assert!(alternate.starts_with(stream), "{path}: {alternate}");
+        assert!(alternate.ends_with("; type=\"text/event-stream\""));
+    }
+}
