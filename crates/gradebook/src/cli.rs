@@ -95,7 +95,7 @@ impl Cli {
 pub enum Command {
     /// Read feeds, keep their scores and serve them: everything in one process
     Serve(ServeArgs),
-    /// Read feeds and keep their scores in a shared journal: one of several workers, of whom one leads
+    /// Read feeds and keep their scores in a shared journal: one of several workers; one leads
     Ingest(IngestArgs),
     /// Serve what a shared journal holds: one of several replicas
     Api(ApiArgs),

@@ -148,7 +148,7 @@ impl Follower {
                 replaying = None;
                 hand_on(Step::CaughtUp(self.tail.seen()))?;
             }
-            let Some(followed) = self.patiently(Tail::next)? else { return Ok(()) };
+            let Some(followed) = self.patiently(Tail::go_on)? else { return Ok(()) };
             match followed {
                 Followed::Entries(entries) => hand_on(Step::Post(entries))?,
                 // The last entries may have been deleted: nothing is there up to the end.
@@ -174,7 +174,7 @@ impl Follower {
             let mut book = Gradebook::new(policy, key);
             let Some((end, _)) = self.patiently(Tail::look)? else { return Ok(()) };
             while self.tail.seen() < end {
-                match self.patiently(Tail::next)? {
+                match self.patiently(Tail::go_on)? {
                     None => return Ok(()),
                     Some(Followed::Entries(entries)) => {
                         for (position, entry) in &entries {

@@ -15,6 +15,8 @@ mod openapi;
 mod pages;
 mod paging;
 mod problems;
+mod redis_failures;
+mod redis_refusals;
 mod redis_roles;
 mod representations;
 mod settings;

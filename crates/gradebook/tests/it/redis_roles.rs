@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::support::{RedisServer, Service, eventually};
 
-const STUDENTS: u64 = 40;
+pub const STUDENTS: u64 = 40;
 
 /// A feed of `exams` exams with ids, `rate` events a second.
-async fn feed(exams: u64, rate: u64) -> (Service, String) {
+pub async fn feed(exams: u64, rate: u64) -> (Service, String) {
     let (students, exams, rate) = (STUDENTS.to_string(), exams.to_string(), rate.to_string());
     let args = ["--students", &students, "--exams", &exams, "--rate", &rate, "--ids"];
     let feed = Service::start_role("simulate", &args).await;
@@ -15,17 +15,17 @@ async fn feed(exams: u64, rate: u64) -> (Service, String) {
     (feed, url)
 }
 
-async fn ingest(feed: &str, journal: &str) -> Service {
+pub async fn ingest(feed: &str, journal: &str) -> Service {
     let args = ["--feed", feed, "--journal", journal, "--reconnect-delay", "50ms"];
     Service::start_role("ingest", &args).await
 }
 
-async fn api(journal: &str) -> Service {
+pub async fn api(journal: &str) -> Service {
     Service::start_role("api", &["--journal", journal]).await
 }
 
 /// Waits until `replica` has posted everything up to `position`, and is ready.
-async fn at(replica: &Service, position: u64) {
+pub async fn at(replica: &Service, position: u64) {
     eventually(&format!("position {position} is served"), async || {
         let ready = replica.get("/readyz").await.status == 200;
         (ready && book_position(replica).await == position).then_some(())
@@ -33,7 +33,7 @@ async fn at(replica: &Service, position: u64) {
     .await;
 }
 
-async fn book_position(replica: &Service) -> u64 {
+pub async fn book_position(replica: &Service) -> u64 {
     let metrics = replica.get("/metrics").await;
     let mut lines = metrics.text().lines();
     let line = lines.find_map(|line| line.strip_prefix("gradebook_book_position "));
@@ -46,7 +46,7 @@ async fn an_exam(replica: &Service) -> String {
 }
 
 /// Waits until `worker` says that it leads.
-async fn leads(worker: &Service) {
+pub async fn leads(worker: &Service) {
     eventually("the worker leads", || {
         let found = worker.log().contains("this worker leads").then_some(());
         async move { found }
@@ -55,7 +55,7 @@ async fn leads(worker: &Service) {
 }
 
 /// What the feed says, as lines of student, exam and score.
-async fn said(feed: &Service, count: u64) -> Vec<String> {
+pub async fn said(feed: &Service, count: u64) -> Vec<String> {
     let mut lines = Vec::new();
     let request = feed.client().get(feed.url("/scores")).header("Last-Event-ID", "0");
     let mut response = request.send().await.unwrap();
@@ -74,7 +74,7 @@ async fn said(feed: &Service, count: u64) -> Vec<String> {
 }
 
 /// What the journal says, in the same form; every position must follow the one before.
-fn kept(redis: &RedisServer) -> Vec<String> {
+pub fn kept(redis: &RedisServer) -> Vec<String> {
     let shown = redis.cli(&["--json", "XRANGE", "gradebook:{main}:journal", "-", "+"]);
     let entries: Vec<(String, Vec<String>)> = serde_json::from_str(&shown).unwrap();
     let entry = |(index, (id, fields)): (usize, (String, Vec<String>))| {

@@ -102,7 +102,7 @@ impl Tail {
     ///
     /// # Errors
     /// When Redis cannot be reached, or has lost the journal.
-    pub fn next(&mut self) -> Result<Followed, JournalError> {
+    pub fn go_on(&mut self) -> Result<Followed, JournalError> {
         if !self.looked || !self.link.is_connected() {
             let (_, stands) = self.look()?;
             if !stands {

@@ -4,6 +4,7 @@
 mod disk;
 mod feed;
 mod held;
+mod proxy;
 mod redis;
 mod service;
 
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 pub use disk::SmallDisk;
 pub use feed::{FeedConnection, ScriptedFeed};
 pub use held::Held;
-pub use redis::RedisServer;
+pub use proxy::Proxy;
+pub use redis::{RedisCluster, RedisServer, Sentinels, free_port, wait_for};
 pub use service::{Answer, Service, finished};
 
 /// How long anything may take before a test gives up on it. Generous: it bounds a failure, and

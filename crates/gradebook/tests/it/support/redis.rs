@@ -32,6 +32,32 @@ impl RedisServer {
         }
     }
 
+    /// A primary on a port of the caller's choice.
+    pub fn start_on(port: u16, settings: &[&str]) -> Self {
+        let directory = tempfile::Builder::new().prefix("gradebook-redis-").tempdir().unwrap();
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let child = spawn(port, directory.path(), &settings).expect("the port is taken");
+        Self { child, port, directory, settings }
+    }
+
+    /// A sentinel that watches the primary on `port` under the name `book`.
+    fn sentinel(port: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("gradebook-redis-").tempdir().unwrap();
+        let file = directory.path().join("sentinel.conf");
+        let text = format!(
+            "sentinel monitor book 127.0.0.1 {port} 2\nsentinel down-after-milliseconds book 1000\n\
+             sentinel failover-timeout book 3000\n"
+        );
+        loop {
+            std::fs::write(&file, &text).unwrap();
+            let settings = vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()];
+            let port = free_port();
+            if let Some(child) = spawn(port, directory.path(), &settings) {
+                return Self { child, port, directory, settings };
+            }
+        }
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -103,6 +129,121 @@ impl Drop for RedisServer {
     }
 }
 
+/// Three primaries, each with a replica: a cluster.
+pub struct RedisCluster {
+    nodes: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    /// Forms a cluster that takes a node for dead after a second.
+    pub fn start() -> Self {
+        let settings = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "1000",
+            "--repl-diskless-sync-delay",
+            "0",
+        ];
+        let nodes: Vec<RedisServer> = (0..6).map(|_| RedisServer::start(&settings)).collect();
+        let addresses: Vec<String> =
+            nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let output = Command::new("redis-cli")
+            .args(["--cluster", "create"])
+            .args(&addresses)
+            .args(["--cluster-replicas", "1", "--cluster-yes"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let cluster = Self { nodes };
+        wait_for("the cluster is formed", || {
+            cluster.nodes.iter().all(|node| {
+                let knows_all = node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
+                let replication = node.cli(&["INFO", "replication"]);
+                let is_linked = replication.contains("master_link_status:up")
+                    || replication.contains("connected_slaves:1");
+                knows_all && is_linked
+            })
+        });
+        cluster
+    }
+
+    /// The URL to give to `--journal`.
+    pub fn url(&self) -> String {
+        let addresses: Vec<String> =
+            self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        format!("redis-cluster://{}", addresses.join(","))
+    }
+
+    /// Where the gradebook `main` is at present.
+    pub fn primary(&self) -> Option<&RedisServer> {
+        self.nodes.iter().find(|node| has_the_gradebook(node))
+    }
+
+    /// `kill -9` of the primary that has the gradebook; says which it was.
+    pub fn kill_primary(&mut self) -> usize {
+        let index = self.nodes.iter().position(has_the_gradebook);
+        let index = index.expect("no node has the gradebook");
+        self.nodes[index].kill();
+        index
+    }
+
+    /// Starts a killed node again.
+    pub fn restart(&mut self, index: usize) {
+        self.nodes[index].restart();
+    }
+}
+
+/// Whether the node is the primary of the gradebook: others answer that it moved.
+fn has_the_gradebook(node: &RedisServer) -> bool {
+    node.cli(&["EXISTS", "gradebook:{main}:journal"]) == "1"
+}
+
+/// A primary, its replica, and three sentinels that watch them.
+pub struct Sentinels {
+    pub primary: RedisServer,
+    pub replica: RedisServer,
+    sentinels: Vec<RedisServer>,
+}
+
+impl Sentinels {
+    /// They take a server for dead after a second.
+    pub fn start() -> Self {
+        let settings = ["--repl-diskless-sync-delay", "0"];
+        let (primary, replica) = (RedisServer::start(&settings), RedisServer::start(&settings));
+        let port = primary.port.to_string();
+        replica.cli(&["REPLICAOF", "127.0.0.1", &port]);
+        wait_for("the replica is linked", || {
+            replica.cli(&["INFO", "replication"]).contains("master_link_status:up")
+        });
+        let sentinels: Vec<RedisServer> = (0..3).map(|_| RedisServer::sentinel(&port)).collect();
+        wait_for("the sentinels know each other", || {
+            sentinels.iter().all(|sentinel| {
+                let known = sentinel.cli(&["SENTINEL", "CKQUORUM", "book"]);
+                let replicas = sentinel.cli(&["SENTINEL", "REPLICAS", "book"]);
+                known.contains("OK 3 usable") && replicas.contains("127.0.0.1")
+            })
+        });
+        Self { primary, replica, sentinels }
+    }
+
+    /// The URL to give to `--journal`.
+    pub fn url(&self) -> String {
+        let addresses: Vec<String> =
+            self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port)).collect();
+        format!("redis-sentinel://{}/book", addresses.join(","))
+    }
+}
+
+/// Looks again until it is so.
+pub fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "never came true: {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// What `redis-cli` prints when it asks the server on `port`.
 pub fn cli(port: u16, words: &[&str]) -> String {
     let port = port.to_string();
@@ -110,16 +251,30 @@ pub fn cli(port: u16, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
-/// A port that nobody listens on. Somebody may take it before the server does: then try another.
+/// A port that nobody listens on, nor on the one 10,000 above, which a cluster uses as well.
+/// Somebody may take it before the server does: then try another.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if port.checked_add(10_000).is_some_and(is_free) {
+            return port;
+        }
+    }
 }
 
 /// Starts a server and waits until it answers; nothing when it ends instead.
 pub fn spawn(port: u16, directory: &Path, settings: &[String]) -> Option<Child> {
     let log = std::fs::File::create(directory.join("log")).unwrap();
-    let mut child = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+    // A sentinel has a file of settings, which stands first, and keeps no snapshots.
+    let is_file = settings.first().is_some_and(|setting| !setting.starts_with("--"));
+    let (file, settings) = settings.split_at(usize::from(is_file));
+    let mut command = Command::new("redis-server");
+    command.args(file).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    if !is_file {
+        command.args(["--save", ""]);
+    }
+    let mut child = command
         .args(["--dir", directory.to_str().unwrap()])
         .args(settings)
         .stdin(Stdio::null())

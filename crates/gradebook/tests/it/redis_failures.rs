@@ -1,0 +1,153 @@
+//! Failures of Redis and of the network around it: what was kept stays kept, once and in order.
+
+use crate::redis_roles::{STUDENTS, api, at, book_position, feed, ingest, kept, leads, said};
+use crate::support::{Proxy, RedisCluster, RedisServer, Sentinels, Service, eventually, wait_for};
+
+const EXAMS: u64 = 100;
+
+/// Waits until `replica` serves at least so many entries.
+async fn serves(replica: &Service, least: u64) {
+    eventually(&format!("{least} entries are served"), async || {
+        (book_position(replica).await >= least).then_some(())
+    })
+    .await;
+}
+
+async fn logs(service: &Service, words: &str) {
+    eventually(&format!("the log says `{words}`"), || {
+        let found = service.log().contains(words).then_some(());
+        async move { found }
+    })
+    .await;
+}
+
+fn follow(replica: &RedisServer, primary: &RedisServer) {
+    replica.cli(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
+    wait_for("the replica is linked", || {
+        replica.cli(&["INFO", "replication"]).contains("master_link_status:up")
+    });
+}
+
+/// Kills the primary under load, and brings it back once a replica has been promoted: it comes back
+/// as a replica, empty, and is filled again.
+async fn cluster_loses_its_primary(options: &str) {
+    let mut cluster = RedisCluster::start();
+    let journal = format!("{}?timeout_ms=1000&{options}", cluster.url());
+    let (source, url) = feed(EXAMS, 1_000).await;
+    let _worker = ingest(&url, &journal).await;
+    let replica = api(&journal).await;
+    serves(&replica, 500).await;
+    let killed = cluster.kill_primary();
+    wait_for("a replica is promoted", || cluster.primary().is_some());
+    cluster.restart(killed);
+    at(&replica, EXAMS * STUDENTS).await;
+    let primary = cluster.primary().expect("somebody has the gradebook");
+    assert_eq!(kept(primary), said(&source, EXAMS * STUDENTS).await);
+}
+
+#[tokio::test]
+async fn a_cluster_that_loses_its_primary_under_load_loses_no_entry() {
+    cluster_loses_its_primary("replicas=1").await;
+}
+
+#[tokio::test]
+async fn what_a_cluster_had_not_replicated_yet_is_appended_again() {
+    cluster_loses_its_primary("replicas=0").await;
+}
+
+#[tokio::test]
+async fn sentinels_lead_workers_and_replicas_to_the_new_primary() {
+    let mut sentinels = Sentinels::start();
+    let journal = sentinels.url() + "?timeout_ms=1000";
+    let (source, url) = feed(EXAMS, 1_000).await;
+    let _worker = ingest(&url, &journal).await;
+    let replica = api(&journal).await;
+    serves(&replica, 500).await;
+    sentinels.primary.kill();
+    at(&replica, EXAMS * STUDENTS).await;
+    assert_eq!(kept(&sentinels.replica), said(&source, EXAMS * STUDENTS).await);
+}
+
+/// The worst that asynchronous replication can do, made certain: the server that is promoted has
+/// not seen the last entries, which were acknowledged, and which a replica of ours serves.
+#[tokio::test]
+async fn entries_that_a_failover_loses_are_appended_again_and_replicas_rebuild() {
+    let (old, new) = (RedisServer::start(&[]), RedisServer::start(&[]));
+    follow(&new, &old);
+    let proxy = Proxy::start(old.port()).await;
+    let journal = format!("redis://127.0.0.1:{}", proxy.port());
+    let (source, url) = feed(EXAMS, 1_000).await;
+    let worker = ingest(&url, &journal).await;
+    let replica = api(&journal).await;
+    serves(&replica, 500).await;
+    let mut subscriber = replica.client().get(replica.url("/results?format=sse"));
+    subscriber = subscriber.header("Accept", "text/event-stream");
+    let mut stream = subscriber.send().await.unwrap();
+    new.cli(&["REPLICAOF", "NO", "ONE"]);
+    let cut_at: u64 = new.last_id().split('-').next().unwrap().parse().unwrap();
+    serves(&replica, cut_at + 500).await;
+    proxy.lead_to(Some(new.port()));
+    at(&replica, EXAMS * STUDENTS).await;
+    assert_eq!(kept(&new), said(&source, EXAMS * STUDENTS).await);
+    logs(&worker, "appended again").await;
+    logs(&replica, "the gradebook is rebuilt").await;
+    let mut told = String::new();
+    while !told.contains("gradebook-rebuilt") {
+        let chunk = tokio::time::timeout(crate::support::PATIENCE, stream.chunk()).await;
+        told.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().expect("the end")).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_cut_network_holds_the_feed_back_and_replicas_serve_what_they_have() {
+    let redis = RedisServer::start(&[]);
+    let proxy = Proxy::start(redis.port()).await;
+    let journal = format!("redis://127.0.0.1:{}", proxy.port());
+    let (source, url) = feed(EXAMS, 1_000).await;
+    let worker = ingest(&url, &journal).await;
+    let replica = api(&journal).await;
+    for least in [500, 1_000, 1_500] {
+        serves(&replica, least).await;
+        proxy.lead_to(None);
+        eventually("the worker is not ready", async || {
+            (worker.get("/readyz").await.status == 503).then_some(())
+        })
+        .await;
+        assert_eq!(replica.get("/readyz").await.status, 200);
+        assert_eq!(replica.get("/exams").await.status, 200);
+        proxy.lead_to(Some(redis.port()));
+    }
+    at(&replica, EXAMS * STUDENTS).await;
+    assert_eq!(kept(&redis), said(&source, EXAMS * STUDENTS).await);
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_empty_is_refused_and_nothing_begins_anew() {
+    let mut redis = RedisServer::start(&[]);
+    let (_source, url) = feed(EXAMS, 500).await;
+    let worker = ingest(&url, &redis.url()).await;
+    let replica = api(&redis.url()).await;
+    serves(&replica, 200).await;
+    redis.kill();
+    redis.restart();
+    for service in [&worker, &replica] {
+        logs(service, "the journal in Redis is gone").await;
+    }
+    assert_eq!(redis.cli(&["DBSIZE"]), "0");
+    assert_eq!(worker.get("/readyz").await.status, 503);
+    assert_eq!(replica.get("/exams").await.status, 200, "what was read is served");
+}
+
+#[tokio::test]
+async fn a_redis_with_a_log_comes_back_with_everything() {
+    let mut redis = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let (source, url) = feed(EXAMS, 1_000).await;
+    let worker = ingest(&url, &redis.url()).await;
+    let replica = api(&redis.url()).await;
+    leads(&worker).await;
+    serves(&replica, 500).await;
+    redis.kill();
+    redis.restart();
+    at(&replica, EXAMS * STUDENTS).await;
+    assert_eq!(kept(&redis), said(&source, EXAMS * STUDENTS).await);
+}
