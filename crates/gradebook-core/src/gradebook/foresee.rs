@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use super::Gradebook;
-use super::record::{ExamIndex, StudentIndex};
+use super::record::ExamIndex;
 use super::sorted_blocks::{Place, SortedBlocks};
 use crate::{Entry, Pseudonym};
 
@@ -16,13 +16,14 @@ pub const FORESEEN_ENTRIES: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub struct Foreseen {
     pub(super) pseudonym: Pseudonym,
+    /// Where the student would stand among all of them, if nobody knows the student yet.
+    pub(super) newcomer: Option<Place>,
     pub(super) seat: Option<Seat>,
 }
 
-/// Where a student's result stands, or would stand, among those of an exam.
+/// Where the result stands, or would stand, among those of an exam.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seat {
-    pub(super) student: StudentIndex,
     pub(super) exam: ExamIndex,
     pub(super) place: Place,
 }
@@ -42,17 +43,28 @@ impl Gradebook {
     ) {
         foreseen.clear();
         let mut exams = [None; FORESEEN_ENTRIES];
-        for (entry, found) in entries.into_iter().zip(&mut exams) {
+        let mut ids = [None; FORESEEN_ENTRIES];
+        for (number, entry) in entries.into_iter().enumerate().take(FORESEEN_ENTRIES) {
             foreseen.push(self.foresee_pseudonym(entry));
-            if let Entry::Scored { exam, .. } = entry {
-                *found = self.exams.find_likely(*exam);
+            if let Entry::Scored { exam, student, .. } = entry {
+                exams[number] = self.exams.find_likely(*exam);
+                ids[number] = Some(student);
             }
         }
         let mut students = [None; FORESEEN_ENTRIES];
         for (student, foreseen) in students.iter_mut().zip(&*foreseen) {
             *student = self.students.guess(foreseen.pseudonym);
         }
+        for (id, student) in ids.iter_mut().zip(students) {
+            *id = id.filter(|_| student.is_none());
+        }
+        let newcomers = self.students.places_of_newcomers(ids);
         let mut labels = [0; FORESEEN_ENTRIES];
+        for (label, place) in labels.iter_mut().zip(newcomers) {
+            // Just after the one before: where the label will be that a newcomer gets.
+            let Some(place) = place else { continue };
+            *label = self.students.label_before(place) + 1;
+        }
         for (label, student) in labels.iter_mut().zip(students) {
             let Some(index) = student else { continue };
             let student = self.students.get(index);
@@ -64,9 +76,8 @@ impl Gradebook {
             self.students.label(sat.student) < labels[number]
         });
         for (number, foreseen) in foreseen.iter_mut().enumerate() {
-            let known = students[number].zip(exams[number]);
-            foreseen.seat =
-                known.map(|(student, exam)| Seat { student, exam, place: places[number] });
+            foreseen.newcomer = newcomers[number];
+            foreseen.seat = exams[number].map(|exam| Seat { exam, place: places[number] });
         }
     }
 
@@ -75,6 +86,6 @@ impl Gradebook {
             Entry::Scored { student, .. } => self.students.pseudonym(student),
             Entry::Erased { student, .. } => *student,
         };
-        Foreseen { pseudonym, seat: None }
+        Foreseen { pseudonym, newcomer: None, seat: None }
     }
 }

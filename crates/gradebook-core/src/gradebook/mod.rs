@@ -160,16 +160,16 @@ impl Gradebook {
         exam: ExamNumber,
         score: Score,
         (position, received): (Position, Timestamp),
-        Foreseen { pseudonym, seat }: Foreseen,
+        Foreseen { pseudonym, newcomer, seat }: Foreseen,
     ) -> Posted {
         self.in_time_order &= received >= self.last_received;
         self.last_received = received;
         if self.is_suppressed(pseudonym) {
             return Posted::Suppressed;
         }
-        let student = self.students.intern(student, pseudonym);
+        let student = self.students.intern(student, pseudonym, newcomer);
         let exam = self.exams.intern(exam);
-        let foreseen = seat.filter(|seat| seat.student == student && seat.exam == exam);
+        let foreseen = seat.filter(|seat| seat.exam == exam);
         match self.find_at(exam, student, foreseen.map(|seat| seat.place)) {
             Ok(slot) => {
                 let counted = *self.chronicle.get(slot);

@@ -94,14 +94,22 @@ impl Students {
         self.table.find(pseudonym.hash(), same).copied()
     }
 
-    /// The index of `student`, whose pseudonym this is; a new one for a new student.
-    pub(super) fn intern(&mut self, student: &StudentId, pseudonym: Pseudonym) -> StudentIndex {
+    /// The index of `student`, whose pseudonym this is; a new one for a new student, who stands at
+    /// `guess` if that is still right.
+    pub(super) fn intern(
+        &mut self,
+        student: &StudentId,
+        pseudonym: Pseudonym,
+        guess: Option<Place>,
+    ) -> StudentIndex {
         let hash = pseudonym.hash();
-        self.find_hashed(hash, student).unwrap_or_else(|| self.add(student, hash))
+        self.find_hashed(hash, student).unwrap_or_else(|| self.add(student, hash, guess))
     }
 
-    fn add(&mut self, student: &StudentId, hash: u64) -> StudentIndex {
-        let place = self.place_of(student);
+    fn add(&mut self, student: &StudentId, hash: u64, guess: Option<Place>) -> StudentIndex {
+        let before = |other| self.id(other) < student;
+        let guess = guess.filter(|&place| self.sorted.is_partition_point(place, before));
+        let place = guess.unwrap_or_else(|| self.place_of(student));
         let added = Student {
             id: Some(student.clone()),
             sum: Sum::default(),
@@ -136,6 +144,26 @@ impl Students {
         let label = self.label(index);
         self.sorted.remove(self.sorted.partition_point(|other| self.label(other) < label));
         self.free.push(index);
+    }
+
+    /// Where these students would stand, who are not held. Waits for memory once for all of them.
+    pub(super) fn places_of_newcomers<const COUNT: usize>(
+        &self,
+        ids: [Option<&StudentId>; COUNT],
+    ) -> [Option<Place>; COUNT] {
+        if ids.iter().all(Option::is_none) {
+            return [None; COUNT];
+        }
+        let places = SortedBlocks::partition_points(
+            ids.map(|id| id.map(|_| &self.sorted)),
+            |number, other| ids[number].is_some_and(|id| self.id(other) < id),
+        );
+        std::array::from_fn(|number| ids[number].map(|_| places[number]))
+    }
+
+    /// The label of the student before `place`.
+    pub(super) fn label_before(&self, place: Place) -> Label {
+        self.sorted.before(place).next().map_or(labels::LOWEST, |index| self.label(index))
     }
 
     /// Before the first student whose id is not below this one.
