@@ -132,7 +132,8 @@ fn operation(
 }
 
 fn path_parameter(resource: &Resource) -> Value {
-    let name = resource.template[resource.prefix().len()..].trim_matches(['{', '}']);
+    let variable = &resource.template[resource.prefix().len()..];
+    let name = variable.trim_start_matches('{').split('}').next().unwrap_or_default();
     let schema = match name {
         "number" => json!({ "$ref": "#/components/schemas/ExamNumber" }),
         "code" => json!({ "$ref": "#/components/schemas/ProblemCode" }),
