@@ -144,7 +144,8 @@ fn events(decoder: &mut Decoder, line: &Line<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     loop {
         let decoded = decoder.decode(&mut bytes);
-        let number = line.number;
+        // A blank line ends an event: the one before it belongs to what is told.
+        let number = line.number - u64::from(line.is_blank() && line.number > 1);
         let scores = decoded.scores.into_iter().map(|score| Ok((score, None)));
         let rejected = decoded.rejected.into_iter().map(|event| Err(event.refusal.to_string()));
         found.extend(scores.chain(rejected).map(|score| Found { line: number, score }));

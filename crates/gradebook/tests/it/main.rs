@@ -7,6 +7,7 @@ mod demo;
 mod exams;
 mod feed;
 mod health;
+mod journal_commands;
 mod journal_contract;
 mod journal_crash;
 mod journal_file;
