@@ -14,6 +14,7 @@ use super::accept::{self, Coding, MediaType};
 use super::conditional::{self, EntityTag, Variant, Verdict};
 use super::cursor::AnchorId;
 use super::event_id::EventId;
+use super::pages;
 use super::parameters::{Parameter, Role};
 use super::percent;
 use super::problem::Problem;
@@ -181,8 +182,12 @@ impl Call {
         if self.query.format.is_some() {
             query.push_str("&format"); // the links to other pages carry it on
         }
+        // A page has a banner as long as a feed is lost.
+        let is_page = self.media_type == MediaType::Html;
+        let outage = is_page.then(|| pages::outage(&self.api.reader.status)).flatten();
         let variant = Variant::of(&[
             &self.api.variant,
+            outage.unwrap_or_default(),
             &self.path,
             &query,
             self.media_type.format(),

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use gradebook_core::gradebook::{ListQuery, ResultItem};
+use gradebook_core::statistics::Standing;
 use gradebook_core::{ExamNumber, Gradebook, StudentId};
 
 use super::chart::{Distribution, Place as PlaceInChart};
@@ -83,9 +84,9 @@ impl ExamAside {
     pub fn read(book: &Gradebook, exam: ExamNumber, students: &[StudentId]) -> Self {
         let [student] = students else { return Self::default() };
         let chosen = book.result(student, exam).map(|result| Chosen {
+            standing: book.standings(&[result.clone()]).into_iter().flatten().next().map(rank),
             student: result.student,
             score: Share(result.score.get()),
-            standing: None,
         });
         let alike = if chosen.is_none() { alike(book, exam, student) } else { Vec::new() };
         Self { chosen, alike }
@@ -141,6 +142,11 @@ impl ExamPage {
             view,
         }
     }
+}
+
+/// A standing in words: `3rd of 20` would have to be translated, `3 of 20` is understood.
+pub(super) fn rank(standing: Standing) -> String {
+    format!("{} of {}", Count(u64::from(standing.rank)), Count(u64::from(standing.of)))
 }
 
 /// The parameters of `view` that a form keeps because it has no field for them.

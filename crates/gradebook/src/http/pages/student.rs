@@ -6,7 +6,7 @@ use gradebook_core::{ExamNumber, Gradebook, StudentId};
 
 use super::chart::{PROGRESS_POINTS_MAX, Progress, ProgressPoint};
 use super::chrome::Chrome;
-use super::exam::kept;
+use super::exam::{kept, rank};
 use super::format::{Count, Instant, Share};
 use super::link::{self, View};
 use super::table::{Column, Extent};
@@ -42,7 +42,7 @@ pub struct StudentPage {
 }
 
 /// The student's standing in one exam.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Standing {
     exam: ExamNumber,
     text: String,
@@ -64,7 +64,13 @@ struct Row {
 pub struct StudentAside {
     progress: Vec<ProgressPoint>,
     class_averages: Vec<Share>,
+    standings: Vec<String>,
+    latest: Option<Standing>,
 }
+
+/// The most results that are compared for the standings on one page. A row beyond shows none: the
+/// book is held while they are compared.
+const COMPARED_MAX: u64 = 1_000_000;
 
 impl StudentAside {
     /// Reads it, for these results of `student`.
@@ -74,8 +80,17 @@ impl StudentAside {
             // A student who was erased in between leaves an exam without results.
             book.exam(item.exam).map_or(item.score.get(), |class| class.average)
         };
+        let mut last = ResultQuery::all(1);
+        last.sort.descending = true;
+        let last = book.student_results(student, &last).map(|page| page.items);
+        let latest = last.and_then(|last| {
+            let standing = book.standings(&last).into_iter().next()??;
+            Some(Standing { exam: last.first()?.exam, text: rank(standing) })
+        });
         Self {
             progress: progress(book, student),
+            standings: standings(book, results),
+            latest,
             class_averages: results.iter().map(|item| Share(average(item))).collect(),
         }
     }
@@ -94,7 +109,8 @@ impl StudentPage {
         chrome: Chrome,
     ) -> Self {
         let Entity { id, aggregate, statistics, results, .. } = student;
-        let rows = results.items.iter().zip(&aside.class_averages);
+        let asides = aside.class_averages.iter().zip(&aside.standings);
+        let rows = results.items.iter().zip(asides);
         Self {
             chrome,
             average: Share(aggregate.average),
@@ -106,7 +122,7 @@ impl StudentPage {
             most: Share(statistics.maximum),
             last: Instant(aggregate.last_result),
             last_iso: aggregate.last_result.to_string(),
-            standing: None,
+            standing: aside.latest.clone(),
             chart: Progress::new(&aside.progress),
             chart_all: aside.progress.len() == aggregate.count as usize,
             image: format!("{}/progress.svg", link::student(id)),
@@ -122,11 +138,25 @@ impl StudentPage {
                 Column::sortable(&view, "receivedAt", "Received", false),
             ],
             extent: Extent::of(&view, results),
-            rows: rows.map(|(item, class)| Row::new(item, *class)).collect(),
+            rows: rows.map(|(item, (class, rank))| Row::new(item, *class, rank.clone())).collect(),
             student: id.clone(),
             view,
         }
     }
+}
+
+/// The standing in each of `results`, in words; empty beyond [`COMPARED_MAX`].
+fn standings(book: &Gradebook, results: &[ResultItem]) -> Vec<String> {
+    let mut compared = 0;
+    let within = results.iter().take_while(|result| {
+        compared += book.exam(result.exam).map_or(0, |exam| u64::from(exam.count));
+        compared <= COMPARED_MAX
+    });
+    let within = within.count();
+    let found = book.standings(&results[..within]).into_iter();
+    let mut told: Vec<String> = found.map(|found| found.map_or_else(String::new, rank)).collect();
+    told.resize(results.len(), String::new());
+    told
 }
 
 /// The student's last exams by number, each beside the class average.
@@ -144,13 +174,13 @@ pub fn progress(book: &Gradebook, student: &StudentId) -> Vec<ProgressPoint> {
 }
 
 impl Row {
-    fn new(item: &ResultItem, class_average: Share) -> Self {
+    fn new(item: &ResultItem, class_average: Share, standing: String) -> Self {
         Self {
             exam: item.exam,
             href: link::exam_with_student(item.exam, &item.student),
             score: Share(item.score.get()),
             class_average,
-            standing: String::new(),
+            standing,
             received: Instant(item.received),
             received_iso: item.received.to_string(),
         }

@@ -76,7 +76,7 @@ impl Browser {
     pub async fn start() -> Self {
         let profile = TempDir::new().unwrap();
         let mut process = Command::new(CHROMEDRIVER)
-            .args(["--port=0", "--log-level=OFF"])
+            .arg("--port=0") // with `--log-level=OFF` it would not tell the port
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
