@@ -133,9 +133,9 @@ impl StudentPage {
             columns: vec![
                 Column::sortable(&view, "exam", "Exam", true),
                 Column::sortable(&view, "score", "Score", false).numeric(),
-                Column::plain("Class average").numeric(),
+                Column::plain("Class").numeric(),
                 Column::plain("Standing").numeric(),
-                Column::sortable(&view, "receivedAt", "Received", false),
+                Column::sortable(&view, "receivedAt", "Received", false).spare(),
             ],
             extent: Extent::of(&view, results),
             rows: rows.map(|(item, (class, rank))| Row::new(item, *class, rank.clone())).collect(),
