@@ -59,14 +59,14 @@ impl Bench {
             .spawn()
             .unwrap();
         let (mut stream, _) = feed.accept().await.unwrap();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.find_map(|line| {
             line.split_once("serving address=")?.1.split_whitespace().next()?.parse().ok()
         });
         std::thread::spawn(move || lines.for_each(drop));
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.set_nodelay(true).unwrap();
         let started = Instant::now();
         let heard = Arc::new(Heard {
             started,

@@ -133,6 +133,12 @@ pub const METRICS: &[Description] = &[
         "times that the gradebook was rebuilt because a failover had replaced entries",
     ),
     (Kind::Gauge, "gradebook_leads", Unit::Count, "1 while this worker writes, else 0"),
+    (
+        Kind::Counter,
+        "gradebook_connections_cut_total",
+        Unit::Count,
+        "connections cut because the client took nothing for too long",
+    ),
     (Kind::Counter, "gradebook_changes_published_total", Unit::Count, "changes for subscribers"),
     (Kind::Gauge, "gradebook_subscribers", Unit::Count, "subscribers to live changes"),
     (

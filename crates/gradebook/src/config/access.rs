@@ -3,11 +3,17 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::http::access::{Quota, TokenFile};
-use crate::http::server::Tls;
+use crate::http::server::{Limits, Tls};
 
 use super::BadSetting;
+use super::duration::duration;
+
+/// The shortest and the longest [`AccessArgs::send_timeout`].
+const SEND_TIMEOUT_MIN: Duration = Duration::from_millis(10);
+const SEND_TIMEOUT_MAX: Duration = Duration::from_secs(3_600);
 
 /// Flags about access.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,6 +57,16 @@ pub struct AccessArgs {
         value_name = "CONNECTIONS"
     )]
     pub connections_max: u32,
+
+    /// How long a client may take nothing of what it asked for, 10ms to 1h; then it is cut
+    #[arg(
+        long,
+        env = "GRADEBOOK_SEND_TIMEOUT",
+        default_value = "30s",
+        value_name = "DURATION",
+        value_parser = |text: &str| duration(text, SEND_TIMEOUT_MIN, SEND_TIMEOUT_MAX)
+    )]
+    pub send_timeout: Duration,
 }
 
 /// An origin (RFC 6454 §6.2): scheme, host and perhaps port, and nothing else.
@@ -68,8 +84,8 @@ pub struct AccessSettings {
     pub cors_origins: Vec<Origin>,
     /// What every caller may ask for.
     pub rate_limit: Option<Quota>,
-    /// Connections open at once.
-    pub connections_max: usize,
+    /// What clients may do.
+    pub limits: Limits,
 }
 
 impl Origin {
@@ -131,7 +147,10 @@ impl AccessArgs {
             tls,
             cors_origins: self.cors_origins.clone(),
             rate_limit: self.rate_limit,
-            connections_max: self.connections_max as usize,
+            limits: Limits {
+                connections_max: self.connections_max as usize,
+                send_timeout: self.send_timeout,
+            },
         })
     }
 }

@@ -65,6 +65,7 @@ use links::Links;
 use problem::Problem;
 use representation::event_stream::EventText;
 use resource::Resource;
+use server::Limits;
 
 /// What every request can be answered from.
 #[derive(Debug)]
@@ -171,7 +172,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Listeners { public, admin } = listeners;
-    let AccessSettings { tls, cors_origins, connections_max, .. } = access;
+    let AccessSettings { tls, cors_origins, limits, .. } = access;
     let is_split = admin.is_some();
     let everybodys = router(Arc::clone(&api), &cors_origins, |resource| {
         !(is_split && resource.template == health::METRICS.template)
@@ -180,14 +181,15 @@ pub async fn serve(
         tracing::info!(admin_address = %admin.local_addr()?, "health and figures have their own");
     }
     tracing::info!(address = %public.local_addr()?, tls = api.is_tls, "serving");
-    let public = server::serve(public, everybodys, tls, connections_max, shutdown.clone());
+    let public = server::serve(public, everybodys, tls, limits, shutdown.clone());
     let Some(admin) = admin else {
         public.await;
         return Ok(());
     };
     let probes = [&health::HEALTHZ, &health::READYZ, &health::METRICS].map(|one| one.template);
     let probes = router(api, &[], |resource| probes.contains(&resource.template));
-    let admin = server::serve(admin, probes, None, ADMIN_CONNECTIONS_MAX, shutdown);
+    let limits = Limits { connections_max: ADMIN_CONNECTIONS_MAX, ..limits };
+    let admin = server::serve(admin, probes, None, limits, shutdown);
     tokio::join!(public, admin);
     Ok(())
 }

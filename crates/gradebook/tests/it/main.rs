@@ -12,6 +12,8 @@ mod journal_contract;
 mod journal_crash;
 mod journal_file;
 mod journal_full;
+mod live;
+mod live_resume;
 mod openapi;
 mod pages;
 mod paging;

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::book::SharedBook;
 use crate::config::AccessSettings;
+use crate::http::server::Limits;
 use crate::hub::Hub;
 use crate::journal::Identity;
 use crate::poster::Poster;
@@ -63,7 +64,7 @@ impl Desk {
             tls: None,
             cors_origins: Vec::new(),
             rate_limit: None,
-            connections_max: 10,
+            limits: Limits { connections_max: 10, send_timeout: KEEP_ALIVE },
         };
         let api = Arc::new(Api::new(reader, None, &access, KEEP_ALIVE));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

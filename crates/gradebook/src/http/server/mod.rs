@@ -1,5 +1,6 @@
 //! From a listening socket to requests: connections, their limits, TLS, and a clean end.
 
+mod patience;
 mod tls;
 
 use std::convert::Infallible;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use patience::Patient;
 pub use tls::{Tls, TlsError};
 
 /// A head — request line and headers — has to be there within this, and a handshake too.
@@ -43,17 +45,25 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// After an `accept` that failed for lack of something (file descriptors), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What clients may do, as far as the settings say it.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; the next one waits in the listener's backlog.
+    pub connections_max: usize,
+    /// How long a client may take nothing of what it has asked for; then it is cut.
+    pub send_timeout: Duration,
+}
+
 /// Serves `router` on `listener` until `shutdown`; then no connection is accepted any more, streams
-/// end, and requests get [`DRAIN_TIMEOUT`] to finish. At most `connections_max` at once: the next
-/// one waits in the listener's backlog.
+/// end, and requests get [`DRAIN_TIMEOUT`] to finish.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     tls: Option<Arc<Tls>>,
-    connections_max: usize,
+    limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let slots = Arc::new(Semaphore::new(connections_max));
+    let slots = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
@@ -63,7 +73,12 @@ pub async fn serve(
             () = shutdown.cancelled() => break,
         };
         let Some((stream, peer, slot)) = accepted else { continue };
-        let connection = Connection { router: router.clone(), peer, _slot: slot };
+        let connection = Connection {
+            router: router.clone(),
+            peer,
+            send_timeout: limits.send_timeout,
+            _slot: slot,
+        };
         let watcher = graceful.watcher();
         let tls = tls.clone();
         connections.spawn(async move {
@@ -107,10 +122,11 @@ async fn accept(
     }
 }
 
-/// One connection: its peer, and its place among [`serve`]'s `connections_max`.
+/// One connection: its peer, and its place among all.
 struct Connection {
     router: Router,
     peer: SocketAddr,
+    send_timeout: Duration,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -136,7 +152,8 @@ impl Connection {
         let service = hyper::service::service_fn(|request: Request<Incoming>| {
             answer(router.clone(), *peer, request)
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let stream = TokioIo::new(Patient::new(stream, self.send_timeout));
+        let connection = builder.serve_connection(stream, service);
         // How a connection ends is the client's affair; there is nothing to be done about it here.
         watcher.watch(connection).await.ok();
     }

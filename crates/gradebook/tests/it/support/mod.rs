@@ -2,6 +2,7 @@
 #![expect(dead_code, reason = "fixtures are there before the tests that need them")]
 
 mod disk;
+mod events;
 mod feed;
 mod held;
 mod proxy;
@@ -11,6 +12,7 @@ mod service;
 use std::time::{Duration, Instant};
 
 pub use disk::SmallDisk;
+pub use events::EventStream;
 pub use feed::{FeedConnection, ScriptedFeed};
 pub use held::Held;
 pub use proxy::Proxy;
