@@ -5,6 +5,7 @@
 #![no_main]
 
 #[path = "../../crates/gradebook-core/tests/book/model.rs"]
+#[expect(dead_code, reason = "the property tests use all of it")]
 mod model;
 
 use gradebook_core::gradebook::{Anchor, ListKey, ListQuery, ResultKey, ResultQuery, Sort};

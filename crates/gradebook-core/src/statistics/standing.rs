@@ -27,13 +27,13 @@ pub(crate) fn standings(some: &[Score], all: impl Iterator<Item = Score>) -> Vec
     // For each of the sorted scores: how many are less (and not less than the one before), and equal.
     let mut counts = vec![(0u32, 0u32); sorted.len() + 1];
     let mut of = 0;
-    for score in all {
+    all.for_each(|score| {
         let place = sorted.partition_point(|&other| other < score);
         let equal = sorted.get(place) == Some(&score);
         counts[place].0 += u32::from(!equal);
         counts[place].1 += u32::from(equal);
         of += 1;
-    }
+    });
     let mut below = 0;
     let standings = counts.into_iter().map(|(less, equal)| {
         below += less;
