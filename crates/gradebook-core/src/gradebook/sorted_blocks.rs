@@ -357,6 +357,9 @@ mod tests {
                 prop_assert!(list.is_partition_point(place, |item| item < bound));
                 let elsewhere = list.iter().any(|item| (bound..bound + 1000).contains(&item));
                 prop_assert_eq!(list.is_partition_point(place, |item| item < bound + 1000), !elsewhere);
+                let below = bound.saturating_sub(1000);
+                let elsewhere = list.iter().any(|item| (below..bound).contains(&item));
+                prop_assert_eq!(list.is_partition_point(place, |item| item < below), !elsewhere);
             }
         }
     }
