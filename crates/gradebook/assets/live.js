@@ -277,7 +277,7 @@ function reconcile(news) {
     }
     findRows();
     order.hidden = true;
-    document.querySelector(".empty")?.remove();
+    if (next.length) document.querySelector(".empty")?.remove();
   } else {
     order.hidden = false;
   }
@@ -333,9 +333,11 @@ async function listen(address) {
   if (lastId) headers["Last-Event-ID"] = lastId;
   const response = await fetch(address, { headers, cache: "no-store", signal: abort.signal });
   if (response.status === 401 || response.status === 404) {
+    // The page says what is the matter; there is nothing to follow any more.
     await response.body?.cancel();
+    gone = true;
     readSoon();
-    throw new Error("gone");
+    return;
   }
   if (!response.ok) throw new Error(`status ${response.status}`);
   connected();
@@ -347,6 +349,7 @@ async function listen(address) {
 }
 
 let failures = 0;
+let gone = false;
 
 function connected() {
   if (failures > 0) readSoon();
@@ -360,7 +363,7 @@ function connected() {
 }
 
 async function follow(address) {
-  for (;;) {
+  while (!gone) {
     await seen;
     try {
       await listen(address);
@@ -368,7 +371,7 @@ async function follow(address) {
       // Whatever it was, the remedy is the same.
     }
     clearTimeout(watchdog);
-    if (document.hidden) continue;
+    if (away || gone) continue;
     if (failures > 0) {
       const lost = "The gradebook cannot be reached; trying again. What you see may be out of date.";
       setText(banner, lost);
@@ -383,15 +386,18 @@ async function follow(address) {
 // goes on from where it was when it is seen again.
 let unseen = 0;
 let resume = () => {};
+let away = false;
 
 function seenOrNot() {
   clearTimeout(unseen);
   if (!document.hidden) {
+    away = false;
     resume();
     readSoon();
     return;
   }
   unseen = setTimeout(() => {
+    away = true;
     seen = new Promise((resolve) => { resume = resolve; });
     abort?.abort();
   }, UNSEEN_MS);

@@ -31,6 +31,8 @@ pub struct Chrome {
     pub refresh_seconds: Option<u32>,
     /// What keeps scores from coming in, for a banner.
     pub outage: Option<&'static str>,
+    /// Who reads it has signed in, and can sign out.
+    pub signed_in: bool,
     /// What stands in the search box.
     pub search: String,
 }
@@ -50,7 +52,7 @@ impl Chrome {
     /// A page that does not change.
     #[must_use]
     pub fn still(place: Place) -> Self {
-        Self { place, stream: None, refresh_seconds: None, outage: None, search: String::new() }
+        Self { place, stream: None, refresh_seconds: None, outage: None, signed_in: false, search: String::new() }
     }
 
     /// A page that follows `stream`.

@@ -11,6 +11,7 @@ pub mod chart;
 pub mod format;
 pub mod link;
 pub mod nearest;
+pub mod sign_in;
 
 mod chrome;
 mod exam;
@@ -19,7 +20,6 @@ mod list;
 mod overview;
 mod problem;
 mod results;
-mod sign_in;
 mod student;
 mod table;
 

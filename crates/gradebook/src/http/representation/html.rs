@@ -14,7 +14,7 @@ use super::super::event_id::EventId;
 use super::super::pages::{
     Chrome, ExamAside, ExamPage, FeedsPage, ListPage, OverviewPage, Place, ProblemPage,
     ProblemTypePage, RejectionsPage, ResultsPage, SignInPage, StudentAside, StudentPage, View,
-    link, nearest, outage,
+    link, nearest, outage, sign_in,
 };
 use super::super::parameters::Role;
 use super::super::problem::{Problem, ProblemDocument, Suggestions};
@@ -95,9 +95,9 @@ pub fn problem(problem: &ProblemDocument<'_>, suggestions: &Suggestions, target:
     let chrome = Chrome::still(Place::Elsewhere);
     if problem.status == StatusCode::UNAUTHORIZED.as_u16() {
         // The form itself is the target when the token that it sent is not known.
-        let refused = target.starts_with("/session");
-        let next = if refused { "/" } else { target }.to_owned();
-        return written(&SignInPage { chrome, next, refused });
+        let form = target.strip_prefix("/session");
+        let next = form.map_or_else(|| target.to_owned(), sign_in::next);
+        return written(&SignInPage { chrome, next, refused: form.is_some() });
     }
     let detail = problem.detail.unwrap_or(match problem.status {
         404 => "There is nothing at this address.",
@@ -148,6 +148,7 @@ fn view(call: &Call) -> View {
 fn chrome(call: &Call, place: Place, at: Option<EventId>) -> Chrome {
     let mut chrome = Chrome::still(place);
     chrome.outage = outage(&call.api.reader.status);
+    chrome.signed_in = !call.api.guard.is_open();
     if let Some(at) = at.filter(|_| call.resource.watch.is_some()) {
         // An entity is followed whole, since its figures are shown whole; a list as it is filtered.
         let mut query = if call.resource.has_variable() {

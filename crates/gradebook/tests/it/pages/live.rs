@@ -126,5 +126,6 @@ async fn an_erased_student_is_gone_from_open_pages() {
     browser.goto(&service.url("/students/student002")).await;
     service.send("DELETE", "/students/student002", &[]).await;
     browser.until("main h1", |text| !text.contains("student002")).await;
+    assert_eq!(browser.text("#connection").await.as_deref(), Some(""));
     browser.close().await;
 }

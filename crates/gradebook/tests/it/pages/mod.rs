@@ -6,6 +6,8 @@ mod browser;
 mod hostile;
 mod live;
 mod outage;
+mod sign_in;
+mod soak;
 mod tables;
 
 pub use browser::Browser;
