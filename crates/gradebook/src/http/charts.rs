@@ -63,7 +63,7 @@ fn distribution(call: &Call) -> Result<Response, Problem> {
         _ => None,
     };
     drop(book);
-    let chart = Distribution::new(&statistics, place);
+    let chart = Distribution::new(&statistics, place.as_ref());
     let image = DistributionImage { title: &format!("Exam {exam}"), chart: &chart };
     Ok(call.show_drawn(&version, drawn(&image)))
 }

@@ -26,7 +26,7 @@ pub struct Problem {
     errors: Vec<ParameterError>,
     extensions: Vec<(&'static str, Value)>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    suggestions: Suggestions,
+    suggestions: Option<Box<Suggestions>>,
 }
 
 /// Where somebody may go on who is at a page that tells of a problem.
@@ -94,7 +94,7 @@ impl Problem {
             errors: Vec::new(),
             extensions: Vec::new(),
             headers: Vec::new(),
-            suggestions: Suggestions::default(),
+            suggestions: None,
         }
     }
 
@@ -115,14 +115,14 @@ impl Problem {
     /// Adds where to go on, for the page that tells of it.
     #[must_use]
     pub fn suggest(mut self, suggestions: Suggestions) -> Self {
-        self.suggestions = suggestions;
+        self.suggestions = Some(Box::new(suggestions));
         self
     }
 
     /// Where to go on.
     #[must_use]
-    pub fn suggestions(&self) -> &Suggestions {
-        &self.suggestions
+    pub fn suggestions(&self) -> Option<&Suggestions> {
+        self.suggestions.as_deref()
     }
 
     /// Adds a header to the response.

@@ -84,7 +84,7 @@ impl ExamAside {
     pub fn read(book: &Gradebook, exam: ExamNumber, students: &[StudentId]) -> Self {
         let [student] = students else { return Self::default() };
         let chosen = book.result(student, exam).map(|result| Chosen {
-            standing: book.standings(&[result.clone()]).into_iter().flatten().next().map(rank),
+            standing: book.standings(std::slice::from_ref(&result)).into_iter().flatten().next().map(rank),
             student: result.student,
             score: Share(result.score.get()),
         });
@@ -123,7 +123,7 @@ impl ExamPage {
             deviation: Share(statistics.standard_deviation),
             last: Instant(aggregate.last_result),
             last_iso: aggregate.last_result.to_string(),
-            chart: Distribution::new(statistics, place),
+            chart: Distribution::new(statistics, place.as_ref()),
             chosen: aside.chosen,
             image: image.href(),
             here: view.href(),

@@ -53,7 +53,7 @@ impl fmt::Display for ShortCount {
             _ => (1_000_000_000, 'G'),
         };
         let tenths = (self.0 * 10 + unit / 2) / unit;
-        if tenths < 100 && tenths % 10 != 0 {
+        if tenths < 100 && !tenths.is_multiple_of(10) {
             write!(formatter, "{}.{}{letter}", tenths / 10, tenths % 10)
         } else {
             write!(formatter, "{}{letter}", (self.0 + unit / 2) / unit)

@@ -91,7 +91,12 @@ pub fn overview(call: &Call) -> String {
 
 /// A problem with the request for `target` as a page. Who is not known is asked to sign in.
 #[must_use]
-pub fn problem(problem: &ProblemDocument<'_>, suggestions: &Suggestions, target: &str) -> String {
+pub fn problem(
+    problem: &ProblemDocument<'_>,
+    suggestions: Option<&Suggestions>,
+    target: &str,
+) -> String {
+    let suggestions = suggestions.cloned().unwrap_or_default();
     let chrome = Chrome::still(Place::Elsewhere);
     if problem.status == StatusCode::UNAUTHORIZED.as_u16() {
         // The form itself is the target when the token that it sent is not known.
@@ -109,7 +114,7 @@ pub fn problem(problem: &ProblemDocument<'_>, suggestions: &Suggestions, target:
         status: problem.status,
         title: problem.title.to_owned(),
         detail: detail.to_owned(),
-        suggestions: suggestions.links.clone(),
+        suggestions: suggestions.links,
         onward: suggestions.onward.unwrap_or(("Overview", "/")),
         instance: Some(problem.instance.clone()),
     })

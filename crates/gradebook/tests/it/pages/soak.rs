@@ -55,6 +55,7 @@ fn growth(measured: &[i64]) -> i64 {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "the figures of a long run go to docs/measurements.md")]
 async fn a_page_left_open_neither_grows_nor_slows_down() {
     let seconds = std::env::var(SECONDS).ok().and_then(|text| text.parse().ok());
     let lasts = Duration::from_secs(seconds.unwrap_or(SECONDS_DEFAULT));

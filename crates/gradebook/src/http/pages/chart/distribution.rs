@@ -91,7 +91,7 @@ impl Mark {
 impl Distribution {
     /// Draws `statistics`, and marks `place` in it.
     #[must_use]
-    pub fn new(statistics: &Statistics, place: Option<Place>) -> Self {
+    pub fn new(statistics: &Statistics, place: Option<&Place>) -> Self {
         let highest = statistics.histogram.iter().copied().max().unwrap_or(0);
         let bars = statistics.histogram.iter().enumerate();
         let bars = bars.map(|(bin, &count)| Bar::new(bin, count, highest)).collect();
@@ -107,10 +107,10 @@ impl Distribution {
             box_width: Percent(statistics.upper_quartile - statistics.lower_quartile),
             least: Percent(statistics.minimum),
             most: Percent(statistics.maximum),
-            place: place.as_ref().map(|place| {
+            place: place.map(|place| {
                 Mark::new(place.score, format!("{} {}", shortened(&place.name), Share(place.score)))
             }),
-            summary: summary(statistics, place.as_ref()),
+            summary: summary(statistics, place),
         }
     }
 }
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_hostile_name_is_text() {
         let place = Place { name: "</svg><script>alert(1)</script>".to_owned(), score: 0.5 };
-        let chart = Distribution::new(&statistics(&[0.5]), Some(place));
+        let chart = Distribution::new(&statistics(&[0.5]), Some(&place));
         let image = DistributionImage { title: "<b>", chart: &chart }.render().unwrap();
         assert!(!image.contains("<script") && !image.contains("<b>"), "{image}");
     }
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn the_summary_is_a_sentence() {
         let place = Place { name: "foo".to_owned(), score: 0.9 };
-        let chart = Distribution::new(&statistics(&[0.2, 0.25, 0.9]), Some(place));
+        let chart = Distribution::new(&statistics(&[0.2, 0.25, 0.9]), Some(&place));
         assert_eq!(
             chart.summary,
             "3 scores from 0.200 to 0.900; half of them lie between 0.225 and 0.575, the median \
