@@ -52,7 +52,14 @@ impl Chrome {
     /// A page that does not change.
     #[must_use]
     pub fn still(place: Place) -> Self {
-        Self { place, stream: None, refresh_seconds: None, outage: None, signed_in: false, search: String::new() }
+        Self {
+            place,
+            stream: None,
+            refresh_seconds: None,
+            outage: None,
+            signed_in: false,
+            search: String::new(),
+        }
     }
 
     /// A page that follows `stream`.

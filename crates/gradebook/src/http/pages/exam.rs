@@ -84,7 +84,12 @@ impl ExamAside {
     pub fn read(book: &Gradebook, exam: ExamNumber, students: &[StudentId]) -> Self {
         let [student] = students else { return Self::default() };
         let chosen = book.result(student, exam).map(|result| Chosen {
-            standing: book.standings(std::slice::from_ref(&result)).into_iter().flatten().next().map(rank),
+            standing: book
+                .standings(std::slice::from_ref(&result))
+                .into_iter()
+                .flatten()
+                .next()
+                .map(rank),
             student: result.student,
             score: Share(result.score.get()),
         });

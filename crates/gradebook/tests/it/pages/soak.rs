@@ -14,8 +14,8 @@ const SECONDS_DEFAULT: u64 = 8;
 const CHANGES_PER_SECOND: u64 = 1_000;
 const STUDENTS: usize = 100;
 
-/// The heap may differ so much between two moments, in bytes: garbage is never collected to the last
-/// bit. A page that kept anything of each event would exceed it within seconds.
+/// The heap may differ so much between two moments, in bytes: garbage is never collected to the
+/// last bit. A page that kept anything of each event would exceed it within seconds.
 const HEAP_TOLERANCE_BYTES: i64 = 3 << 20;
 
 /// Likewise for nodes: the rows of the page have about 20 each.
