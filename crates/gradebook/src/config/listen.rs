@@ -25,8 +25,8 @@ pub struct ListenArgs {
     #[arg(long, env = "GRADEBOOK_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     pub admin_listen: Option<SocketAddr>,
 
-    /// Where clients find the service, such as https://school.example/scores: links in answers begin
-    /// with it. Without it they are paths
+    /// Where clients find the service, such as https://school.example/scores: links in answers
+    /// begin with it; without it they are paths
     #[arg(long, env = "GRADEBOOK_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 

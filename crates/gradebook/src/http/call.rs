@@ -1,6 +1,7 @@
 //! One request, with everything checked that does not depend on what the gradebook holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
@@ -20,6 +21,13 @@ use super::percent;
 use super::problem::Problem;
 use super::query::Query;
 use super::resource::Resource;
+
+/// The longest wait for the writer: a journal that is unavailable must not hold callers for good.
+/// What was asked for may still happen.
+const WRITE_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How soon to ask again after that, in seconds.
+const WRITE_RETRY_SECONDS: u64 = 10;
 
 /// A request for a resource.
 #[derive(Debug)]
@@ -75,7 +83,9 @@ pub async fn answer(
             Call::new(api, resource, resource.parameters, head)?.get().await
         }
         (&Method::DELETE, Some(delete)) => {
-            (delete.run)(Call::new(api, resource, delete.parameters, head)?).await
+            let deleted = (delete.run)(Call::new(api, resource, delete.parameters, head)?);
+            let in_time = tokio::time::timeout(WRITE_DEADLINE, deleted).await;
+            in_time.unwrap_or_else(|_| Err(Problem::deadline_exceeded(WRITE_RETRY_SECONDS)))
         }
         (&Method::OPTIONS, _) => {
             Ok((StatusCode::NO_CONTENT, [(header::ALLOW, resource.allow())]).into_response())

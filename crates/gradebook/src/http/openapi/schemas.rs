@@ -196,6 +196,9 @@ fn operations() -> Value {
         "Journal": object("How the journal is.", &json!({
             "kind": { "type": "string", "enum": ["memory", "sqlite", "redis"] },
             "position": { "type": "integer", "minimum": 0, "description": "Of its last entry." },
+            "unavailable": {
+                "type": ["string", "null"], "description": "Why nothing can be written at present.",
+            },
         })),
         "RejectionList": object("The last refused events, newest first.", &json!({
             "rejections": array("Rejection"), "page": reference("Page"),
