@@ -16,6 +16,7 @@ use axum::http::header;
 use axum::routing::get;
 use gradebook::book::SharedBook;
 use gradebook::config::AccessSettings;
+use gradebook::http::server::Limits;
 use gradebook::http::{self, Api};
 use gradebook::hub::Hub;
 use gradebook::journal::Identity;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 const CLIENTS: usize = 32;
+const LIMITS: Limits = Limits { connections_max: 1_000, send_timeout: Duration::from_secs(30) };
 const WARM_UP: Duration = Duration::from_millis(500);
 const MEASURED: Duration = Duration::from_secs(3);
 
@@ -79,7 +81,7 @@ async fn serve_gradebook(shutdown: &CancellationToken) -> SocketAddr {
         tls: None,
         cors_origins: Vec::new(),
         rate_limit: None,
-        connections_max: 1_000,
+        limits: LIMITS,
     };
     let api = Arc::new(Api::new(reader, None, &access, Duration::from_secs(15)));
     serve(http::router(api, &[], |_| true), shutdown).await
@@ -95,7 +97,7 @@ async fn serve_prepared(body: String, shutdown: &CancellationToken) -> SocketAdd
 async fn serve(router: Router, shutdown: &CancellationToken) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(http::server::serve(listener, router, None, 1_000, shutdown.clone()));
+    tokio::spawn(http::server::serve(listener, router, None, LIMITS, shutdown.clone()));
     address
 }
 
