@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gradebook_core::ScoringPolicy;
 
-use crate::commands::{BackupArgs, CheckArgs, ExportArgs, ImportArgs};
+use crate::commands::{BackupArgs, CheckArgs, CompactArgs, ExportArgs, ImportArgs};
 use crate::config::duration::duration;
 use crate::config::file::{self, SettingsFile};
 use crate::config::refusal;
@@ -111,6 +111,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Copy a journal, which may be in use, to a new file
     Backup(BackupArgs),
+    /// Take out of a shared journal, which may be in use, what was delivered again
+    Compact(CompactArgs),
     /// Make access tokens
     Token(TokenArgs),
 }

@@ -14,7 +14,7 @@ use crate::check;
 use crate::config::{BadSetting, JournalUrl};
 use crate::export::{self, ExportError};
 use crate::import::{Format, Import, Place, Source, SourceError};
-use crate::journal::redis::RedisJournal;
+use crate::journal::redis::{self, RedisJournal};
 use crate::journal::{Journal, OpenError, SqliteJournal};
 use crate::progress::{Elsewhere, Progress};
 
@@ -86,6 +86,41 @@ pub struct BackupArgs {
     /// Which journal.
     #[command(flatten)]
     pub journal: JournalArgs,
+}
+
+/// Flags of `compact`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CompactArgs {
+    /// Where scores are kept: redis://… and its relatives
+    #[arg(long, env = "GRADEBOOK_JOURNAL", value_name = "URL", help_heading = "Journal")]
+    pub journal: JournalUrl,
+}
+
+/// Takes out of a shared journal, which may be in use, what was delivered again.
+///
+/// # Errors
+/// When the journal is not shared, or cannot be read.
+pub fn compact(args: &CompactArgs) -> anyhow::Result<()> {
+    let JournalUrl::Redis(url) = &args.journal else {
+        return Err(BadSetting {
+            setting: "--journal".to_owned(),
+            value: None,
+            why: "is not in Redis: only a shared journal needs compaction".to_owned(),
+        }
+        .into());
+    };
+    let mut progress = None;
+    let compacted = redis::compact(url.as_ref().clone(), |position, end| {
+        progress
+            .get_or_insert_with(|| Progress::start("compacting", end.get(), Elsewhere::Quiet))
+            .at(position.get());
+    })?;
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+    let redis::Compacted { entries, removed } = compacted;
+    writeln!(io::stdout(), "{removed} of {entries} entries made no difference and are gone")?;
+    Ok(())
 }
 
 /// Writes every score of a journal, which may be in use, to a file or to standard output.

@@ -231,50 +231,59 @@ impl Follower {
 }
 
 /// Carries out erasures in a shared journal until nobody can ask for them any more: at once as an
-/// entry, and then, when nobody waits, by removing what names the student. Blocks.
+/// entry, and then, when nobody waits, by removing what names the student. Begins with what others
+/// have left undone. Blocks.
 pub fn run_eraser(
     mut eraser: Eraser,
     mut inbox: mpsc::Receiver<Command>,
     pending: &PendingErasures,
     shutdown: &CancellationToken,
 ) {
-    let wait_or_end = |wait: Duration| {
-        Handle::current().block_on(tokio::time::timeout(wait, shutdown.cancelled())).is_ok()
+    let waits = |wait: Duration| {
+        Handle::current().block_on(tokio::time::timeout(wait, shutdown.cancelled())).is_err()
     };
-    let mut next = None;
+    let mut deleted = 0;
     loop {
-        let Some(command) = next.take().or_else(|| inbox.blocking_recv()) else { return };
+        let command = loop {
+            match inbox.try_recv() {
+                Ok(command) => break Some(command),
+                Err(_) if clear_up(&mut eraser, &mut deleted) => break inbox.blocking_recv(),
+                Err(_) if waits(RETRY_LONGEST) => {}
+                Err(_) => return,
+            }
+        };
+        let Some(command) = command else { return };
         let Command::Erase(EraseRequest { student, suppress, done }) = command else { continue };
         let mut wait = RETRY_FIRST;
         let position = loop {
             match eraser.erase(&student, suppress) {
                 Ok(position) => break position,
-                Err(error) => {
-                    tracing::error!(%error, "an erasure waits for the journal");
-                    if wait_or_end(wait) {
-                        return;
-                    }
-                    wait = (wait * 2).min(RETRY_LONGEST);
-                }
+                Err(error) => tracing::error!(%error, "an erasure waits for the journal"),
             }
+            if !waits(wait) {
+                return;
+            }
+            wait = (wait * 2).min(RETRY_LONGEST);
         };
         pending.add(position, done);
-        next = inbox.try_recv().ok();
-        while next.is_none() {
-            match eraser.sweep().and_then(|deleted| Ok((deleted, eraser.purge()?))) {
-                Ok((deleted, true)) => {
-                    tracing::info!(%position, deleted, "no trace of erased students is left");
-                    break;
-                }
-                Ok((_, false)) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "erased entries are still to be deleted");
-                    if wait_or_end(RETRY_LONGEST) {
-                        return;
-                    }
-                }
+    }
+}
+
+/// Removes what names erased students; false when something is left. `deleted` counts the entries
+/// whose deletion is not finished.
+fn clear_up(eraser: &mut Eraser, deleted: &mut u64) -> bool {
+    let swept = eraser.sweep().map(|more| *deleted += more);
+    match swept.and_then(|()| eraser.purge()) {
+        Ok(false) => false,
+        Ok(true) => {
+            if std::mem::take(deleted) > 0 {
+                tracing::info!("no trace of erased students is left");
             }
-            next = inbox.try_recv().ok();
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, "entries of erased students are still to be deleted");
+            false
         }
     }
 }

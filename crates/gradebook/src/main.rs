@@ -94,6 +94,10 @@ async fn work(command: &Command, shutdown: CancellationToken) -> anyhow::Result<
             let args = args.clone();
             blocking(move || commands::backup(&args)).await
         }
+        Command::Compact(args) => {
+            let args = args.clone();
+            blocking(move || commands::compact(&args)).await
+        }
         Command::Token(args) => token(&args.command),
     }
 }

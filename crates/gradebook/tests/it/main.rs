@@ -19,6 +19,7 @@ mod openapi;
 mod pages;
 mod paging;
 mod problems;
+mod redis_examples;
 mod redis_failures;
 mod redis_refusals;
 mod redis_roles;

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::redis_roles::{feed, ingest};
+use crate::redis_roles::{STUDENTS, at, feed, ingest};
 use crate::support::{RedisServer, Service, eventually, finished, free_port};
 
 /// Both roles must end with the exit code of a bad setting and this in their only line.
@@ -112,6 +112,32 @@ async fn a_redis_that_cannot_be_reached_yet_is_waited_for() {
     let _worker = ingest(&url, &redis.url()).await;
     eventually("the replica is ready", async || {
         (replica.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// The rules are those of docs/operations.md.
+#[tokio::test]
+async fn a_user_with_the_documented_rights_can_do_everything() {
+    let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let text = std::fs::read_to_string(documents).unwrap();
+    let (_, rest) = text.split_once("The user needs `").unwrap();
+    let (rules, _) = rest.split_once('`').unwrap();
+    let redis = RedisServer::start(&[]);
+    let mut words = vec!["ACL", "SETUSER", "gradebook", "on", ">s3cret", "~gradebook:{main}:*"];
+    words.extend(rules.split_whitespace());
+    assert_eq!(redis.cli(&words), "OK");
+    let journal = format!("redis://gradebook:s3cret@127.0.0.1:{}", redis.port());
+    let (_feed, url) = feed(1, 0).await;
+    let _worker = ingest(&url, &journal).await;
+    let replica = Service::start_role("api", &["--journal", &journal]).await;
+    at(&replica, STUDENTS).await;
+    let list = replica.json("/students").await;
+    let path = list["students"][0]["href"].as_str().unwrap();
+    assert_eq!(replica.send("DELETE", path, &[]).await.status, 204);
+    eventually("the work is done", || {
+        let found = replica.log().contains("no trace of erased students").then_some(());
+        async move { found }
     })
     .await;
 }

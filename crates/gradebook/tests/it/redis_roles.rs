@@ -1,8 +1,11 @@
 //! `ingest` workers and `api` replicas around one Redis: together they are one `serve`.
 
+use gradebook::journal::Journal as _;
+use gradebook::journal::redis::RedisJournal;
+use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
 use serde_json::Value;
 
-use crate::support::{RedisServer, Service, eventually};
+use crate::support::{RedisServer, Service, eventually, finished};
 
 pub const STUDENTS: u64 = 40;
 
@@ -215,4 +218,50 @@ async fn a_killed_replica_comes_back_with_the_same_tags_and_ids() {
     at(&replica, 2 * STUDENTS).await;
     let after = replica.get("/exams").await;
     assert_eq!((before.text(), before.header("etag")), (after.text(), after.header("etag")));
+}
+
+#[tokio::test]
+async fn compaction_makes_the_journal_smaller_and_no_difference() {
+    let redis = RedisServer::start(&[]);
+    let mut journal = RedisJournal::open(redis.journal_url(), "a writer".to_owned()).unwrap();
+    let scored = |n: u64, score: f64| Entry::Scored {
+        student: StudentId::parse(&format!("student {}", n % 50)).unwrap(),
+        exam: ExamNumber::new(n / 50).unwrap(),
+        score: Score::new(score).unwrap(),
+        received: Timestamp::from_ms(n),
+    };
+    let first: Vec<Entry> = (0..1_500).map(|n| scored(n, 0.5)).collect();
+    let corrected: Vec<Entry> = (0..300).map(|n| scored(n * 5, 0.25)).collect();
+    let mut last = Position::START;
+    // Delivered, delivered again, corrected, and the corrections delivered again.
+    for entries in [&first, &first, &corrected, &corrected] {
+        last = journal.append(last, entries, &[]).unwrap();
+    }
+    let erased = StudentId::parse("student 7").unwrap();
+    last = journal.erase(last, &erased, true).unwrap();
+    last = journal.append(last, &first[..100], &[]).unwrap();
+
+    let replica = api(&redis.url()).await;
+    at(&replica, last.get()).await;
+    let length = || redis.cli(&["XLEN", "gradebook:{main}:journal"]).parse::<u64>().unwrap();
+    let before = length();
+    let mut compact = Service::command();
+    let output = finished(compact.args(["compact", "--journal", &redis.url()])).await;
+    let told = String::from_utf8_lossy(&output.stdout);
+    // 30 of each 1,500 were the erased student's; of the last 100 a fifth had been corrected and
+    // so changes again, two are suppressed, and the very last stays whatever it says.
+    assert!(output.status.success() && told.contains("made no difference"), "{told}");
+    assert!(before - length() > 1_700, "{before} entries are now {}", length());
+
+    let fresh = api(&redis.url()).await;
+    at(&fresh, last.get()).await;
+    for path in ["/students", "/exams", "/exams/0", "/results"] {
+        let [one, other] = [replica.get(path).await, fresh.get(path).await];
+        assert_eq!((one.status, one.text()), (200, other.text()), "{path}");
+        assert_eq!(one.header("etag"), other.header("etag"), "{path}");
+    }
+    // Whoever writes and whoever follows go on where they were.
+    last = journal.append(last, &[scored(9_999, 0.75)], &[]).unwrap();
+    at(&replica, last.get()).await;
+    at(&fresh, last.get()).await;
 }

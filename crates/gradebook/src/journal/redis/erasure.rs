@@ -70,17 +70,7 @@ pub fn sweep(
         })?;
         if !found.is_empty() {
             deleted += found.len() as u64;
-            link.with(|connection, _, keys| {
-                let mut parts = vec!["XDEL", &keys.journal];
-                parts.extend(found.iter().map(String::as_str));
-                let requests = connection.requests();
-                requests.request(&["MULTI"]);
-                requests.request(&["HINCRBY", &keys.meta, "deletions", "1"]);
-                requests.request(&parts);
-                requests.request(&["EXEC"]);
-                connection.send()?;
-                (0..4).try_for_each(|_| connection.reply().map(drop))
-            })?;
+            delete(link, &found)?;
         }
         if count < SWEPT_ENTRIES {
             break;
@@ -94,9 +84,51 @@ pub fn sweep(
     Ok(deleted)
 }
 
+/// Deletes the entries at these positions, whatever their terms.
+///
+/// # Errors
+/// See [`RedisError`].
+pub fn delete_positions(link: &mut Link, positions: &[Position]) -> Result<(), RedisError> {
+    let mut found = Vec::with_capacity(positions.len());
+    let Some((first, last)) = positions.first().zip(positions.last()) else { return Ok(()) };
+    let mut from = first.get();
+    while from <= last.get() {
+        let mut seen = from;
+        let count = link.range(from, SWEPT_ENTRIES, |written| {
+            seen = written.id.position.get();
+            if positions.binary_search(&written.id.position).is_ok() {
+                found.push(written.id.to_string());
+            }
+        })?;
+        if count < SWEPT_ENTRIES {
+            break;
+        }
+        from = seen + 1;
+    }
+    delete(link, &found)
+}
+
+fn delete(link: &mut Link, ids: &[String]) -> Result<(), RedisError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    link.with(|connection, _, keys| {
+        let mut parts = vec!["XDEL", &keys.journal];
+        parts.extend(ids.iter().map(String::as_str));
+        let requests = connection.requests();
+        requests.request(&["MULTI"]);
+        // A copy that is being made would bring them back: it is of no use any more.
+        requests.request(&["HINCRBY", &keys.meta, "deletions", "1"]);
+        requests.request(&parts);
+        requests.request(&["EXEC"]);
+        connection.send()?;
+        (0..4).try_for_each(|_| connection.reply().map(drop))
+    })
+}
+
 /// Copies the journal if entries were deleted from it: a stream keeps the bytes of deleted entries
-/// until all of their neighbours are gone as well. True when no trace is left; false when the copy
-/// has to be begun again.
+/// until all of their neighbours are gone as well. True when no trace is left; false when somebody
+/// else is copying, or the copy has to be begun again.
 ///
 /// # Errors
 /// See [`RedisError`].
@@ -105,10 +137,10 @@ pub fn rewrite(link: &mut Link) -> Result<bool, RedisError> {
         .with(|connection, _, keys| connection.call(&["HGET", &keys.meta, "deletions"]))?
         .integer();
     let Some(deletions) = deletions else { return Ok(true) };
-    let deletions = deletions.to_string();
+    let (deletions, who) = (deletions.to_string(), format!("{:016x}", rand::random::<u64>()));
     let mut copied = "0-0".to_owned();
     loop {
-        let arguments = [copied.as_str(), COPIED_ENTRIES, &deletions];
+        let arguments = [copied.as_str(), COPIED_ENTRIES, &deletions, &who];
         let reply = link.run(Script::Rewrite, Some(|keys| &keys.copy), &arguments)?;
         match reply.text() {
             Some("done") => return Ok(true),
@@ -167,7 +199,7 @@ impl Eraser {
         Ok(sweep(&mut self.link, &self.identity, &erasures)?)
     }
 
-    /// Removes the last bytes of deleted entries. False: call it again.
+    /// Removes the last bytes of deleted entries. False: call it again, after a while.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`]: try again.

@@ -5,6 +5,7 @@
 //! has written begins a new term before it goes on. So from the terms alone everybody can tell
 //! whether what they saw still stands, or was lost in a failover and replaced.
 
+mod compaction;
 mod connection;
 mod entry;
 mod erasure;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use gradebook_core::{Entry, Position, PseudonymKey, StudentId, Timestamp};
 
+pub use compaction::{Compacted, compact};
 pub use erasure::Eraser;
 pub use error::RedisError;
 pub use lease::Lease;
