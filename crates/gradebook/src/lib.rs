@@ -15,6 +15,7 @@ pub mod hub;
 pub mod import;
 pub mod journal;
 pub mod metrics;
+pub mod open_files;
 pub mod poster;
 pub mod progress;
 pub mod pulse;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use gradebook::cli::{Cli, Command, Stop, TokenCommand};
 use gradebook::config::BadSetting;
 use gradebook::http::access::TokenFile;
-use gradebook::{app, commands, metrics, telemetry, tls};
+use gradebook::{app, commands, metrics, open_files, telemetry, tls};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     telemetry::start(&cli.logs);
     metrics::start();
     tls::start();
+    open_files::raise_limit();
     for line in Cli::unknown_variables() {
         tracing::warn!("{line}");
     }

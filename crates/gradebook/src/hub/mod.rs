@@ -200,11 +200,12 @@ impl Hub {
         self.wake_everybody();
     }
 
-    /// Where the book was built anew; the start when it never was. Whoever read it up to there or
-    /// less far has to read it anew: other entries may have stood at those positions.
+    /// Whether the book was built anew since somebody read it up to `position`, or at that very
+    /// position: other entries may have stood there.
     #[must_use]
-    pub fn rebuilt_at(&self) -> Position {
-        Position::new(self.rebuilt_at.load(Ordering::Acquire))
+    pub fn has_replaced(&self, position: Position) -> bool {
+        let rebuilt_at = self.rebuilt_at.load(Ordering::Acquire);
+        rebuilt_at > 0 && position.get() <= rebuilt_at
     }
 
     /// Ends every subscription, and makes every later one end at once: the process is ending.

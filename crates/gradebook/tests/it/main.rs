@@ -14,6 +14,7 @@ mod journal_crash;
 mod journal_file;
 mod journal_full;
 mod live;
+mod live_browser;
 mod live_resume;
 mod openapi;
 mod pages;

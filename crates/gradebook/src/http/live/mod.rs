@@ -29,7 +29,7 @@ use crate::hub::{HubFull, Watched};
 use crate::reader::Reader;
 use filter::Filter;
 pub use missed::MISSED_ENTRIES_MAX;
-use stream::LiveStream;
+pub use stream::LiveStream;
 
 /// The longest wait for the book to be rebuilt after a start. A client that connects again within
 /// it just waits; to an `EventSource` an error would be the end (WHATWG HTML §9.2.3).
@@ -116,7 +116,7 @@ async fn subscribe(
         }
         match after {
             // Other entries may have stood at those positions when the client read them.
-            Some(Some(after)) if after <= reader.hub.rebuilt_at() => {
+            Some(Some(after)) if reader.hub.has_replaced(after) => {
                 missed::reset(&mut text, &book, watched, ResetReason::GradebookRebuilt)
             }
             Some(after) => missed::resume(&mut text, &book, watched, after),
