@@ -148,7 +148,8 @@ fn main() {
         report(&format!("{what:?}, no writer"), times, None);
         for (readers, pause) in [(1, 100), (1, 10), (1, 0), (2, 0), (4, 0)] {
             let (times, writer) = measure(readers, what, Duration::from_micros(pause), true);
-            report(&format!("{what:?}, {readers} readers every {pause} µs, writer"), times, writer);
+            let name = format!("{what:?}, {readers} readers every {pause} µs, writer");
+            report(&name, times, writer);
         }
     }
 }

@@ -117,7 +117,8 @@ impl Bench {
         let mut text = String::new();
         for number in 0..count {
             text += &format!(
-                "event: score\ndata: {{\"studentId\":\"Student.{number}\",\"exam\":{now},\"score\":0.75}}\n\n"
+                "event: score\ndata: {{\"studentId\":\"Student.{number}\",\"exam\":{now},\
+                 \"score\":0.75}}\n\n"
             );
         }
         self.feed.write_all(text.as_bytes()).await.unwrap();
@@ -136,7 +137,8 @@ impl Bench {
         let speed = (batches * batch * all) as f64 / took.as_secs_f64();
         let (cpu, each) = (self.cpu() - cpu, took / batches as u32);
         println!(
-            "{all} subscribers, bursts of {batch:>4}: {:>5.2} M messages/s, {each:?} a burst, {:.2} cores for the service",
+            "{all} subscribers, bursts of {batch:>4}: {:>5.2} M messages/s, {each:?} a burst, \
+             {:.2} cores for the service",
             speed / 1e6,
             cpu / took.as_secs_f64()
         );
@@ -161,7 +163,8 @@ impl Bench {
             f64::from(latencies[((latencies.len() - 1) as f64 * share) as usize]) / 1_000.0
         };
         println!(
-            "{all} subscribers, {per_second} changes/s: median {:.2} ms, p99 {:.2} ms, longest {:.2} ms, {:.2} cores for the service",
+            "{all} subscribers, {per_second} changes/s: median {:.2} ms, p99 {:.2} ms, longest {:.2} ms, \
+             {:.2} cores for the service",
             at(0.5),
             at(0.99),
             at(1.0),

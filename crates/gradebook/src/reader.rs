@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::book::SharedBook;
 use crate::hub::Hub;
-use crate::journal::Identity;
+pub use crate::journal::Identity;
 use crate::rejections::Rejections;
 use crate::status::Status;
 use crate::writer::{Command, EraseRequest};

@@ -116,8 +116,8 @@ impl Topic {
         state.subscribers == 0
     }
 
-    /// Adds `notices`, and keeps at most `queued_max`; nobody is woken yet. Returns whether it is the first since the last
-    /// [`wake`](Self::wake).
+    /// Adds `notices`, and keeps at most `queued_max`; nobody is woken yet. Returns whether it is
+    /// the first since the last [`wake`](Self::wake).
     pub(super) fn push(
         &self,
         notices: &[Arc<Published>],

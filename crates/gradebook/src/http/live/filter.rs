@@ -55,7 +55,8 @@ impl Filter {
         self.has_student(student) && self.has_text(student)
     }
 
-    /// Whether [`student`](Self::student) or [`exam`](Self::exam) needs to see the book in this view.
+    /// Whether [`student`](Self::student) or [`exam`](Self::exam) needs to see the book in this
+    /// view.
     #[must_use]
     pub fn asks_book(&self, view: View) -> bool {
         match view {

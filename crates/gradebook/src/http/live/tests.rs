@@ -19,9 +19,8 @@ use crate::book::SharedBook;
 use crate::config::AccessSettings;
 use crate::http::server::Limits;
 use crate::hub::Hub;
-use crate::journal::Identity;
 use crate::poster::Poster;
-use crate::reader::Reader;
+use crate::reader::{Identity, Reader};
 use crate::rejections::Rejections;
 use crate::status::Status;
 
