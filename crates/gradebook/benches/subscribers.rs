@@ -163,7 +163,8 @@ impl Bench {
             f64::from(latencies[((latencies.len() - 1) as f64 * share) as usize]) / 1_000.0
         };
         println!(
-            "{all} subscribers, {per_second} changes/s: median {:.2} ms, p99 {:.2} ms, longest {:.2} ms, \
+            "{all} subscribers, {per_second} changes/s: median {:.2} ms, p99 {:.2} ms, \
+             longest {:.2} ms, \
              {:.2} cores for the service",
             at(0.5),
             at(0.99),
