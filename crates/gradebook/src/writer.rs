@@ -143,7 +143,7 @@ impl Writer {
         let status = Arc::clone(&self.status);
         let outcome = std::thread::scope(|scope| {
             let (read, batches) = sync_mpsc::sync_channel::<Batch>(POSTING_BATCHES_MAX);
-            scope.spawn(move || {
+            let posting = scope.spawn(move || {
                 let what = "rebuilding the gradebook";
                 let mut progress = Progress::start(what, total.get(), Elsewhere::Logged);
                 for batch in batches {
@@ -153,16 +153,14 @@ impl Writer {
                         progress.at(last.get());
                     }
                 }
-                let took = progress.finish();
-                tracing::info!(
-                    entries = total.get(),
-                    took_ms = took.as_millis() as u64,
-                    "the gradebook is as the journal"
-                );
+                progress.finish()
             });
-            self.read_all(&read)
+            self.read_all(&read)?;
+            drop(read);
+            posting.join().map_err(|_| WriterError::PosterGone)
         });
-        outcome?;
+        let took_ms = outcome?.as_millis() as u64;
+        tracing::info!(entries = total.get(), took_ms, "the gradebook is as the journal");
         self.status.replay_finished(self.last);
         Ok(())
     }
@@ -248,7 +246,8 @@ impl Writer {
         })
     }
 
-    /// The next command; `None` when there will be none. Meanwhile finishes what erasures have left.
+    /// The next command; `None` when there will be none. Meanwhile finishes what erasures have
+    /// left.
     fn next_command(
         &mut self,
         inbox: &mut mpsc::Receiver<Command>,

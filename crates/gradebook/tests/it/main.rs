@@ -13,6 +13,7 @@ mod journal_contract;
 mod journal_crash;
 mod journal_file;
 mod journal_full;
+mod journal_restart;
 mod live;
 mod live_browser;
 mod live_resume;
