@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::support::{EventStream, ScriptedFeed, Service, eventually};
 
@@ -54,7 +55,8 @@ async fn a_stream_goes_on_without_gap_or_repeat_while_scores_come_in_and_after_a
     for round in 0..3 {
         let first = round * SCORES + 1;
         let mut connection = feed.accept_stream().await;
-        let sender = tokio::spawn(async move {
+        let mut sender = JoinSet::new();
+        sender.spawn(async move {
             send(&mut connection, first..=first + SCORES - 1).await;
             connection
         });
@@ -68,7 +70,7 @@ async fn a_stream_goes_on_without_gap_or_repeat_while_scores_come_in_and_after_a
             read_on(&mut stream, &mut told, first - 1 + part * SCORES / 6).await;
             id = stream.last_id;
         }
-        let connection = sender.await.unwrap();
+        let connection = sender.join_next().await.unwrap().unwrap();
         let address = service.address().to_string();
         match round {
             0 => drop(service.stop().await),

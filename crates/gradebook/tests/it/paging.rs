@@ -20,7 +20,7 @@ fn scores() -> Vec<(&'static str, u64, f64)> {
 async fn pages(service: &Service, path: &str) -> Vec<Value> {
     let mut pages = vec![service.json(path).await];
     while let Some(next) = pages.last().unwrap()["page"]["next"].as_str() {
-        let next = service.get(&next.to_owned()).await;
+        let next = service.get(next).await;
         assert_eq!(next.status, 200, "{}", next.text());
         pages.push(next.json());
         assert!(pages.len() < 1_000, "{path} does not end");
