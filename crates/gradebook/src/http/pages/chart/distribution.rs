@@ -12,6 +12,8 @@ const BASELINE: f64 = 204.0;
 const BAR_HEIGHT_MAX: f64 = 140.0;
 /// A bin with anything in it is at least so high, in pixels, so that one score among many is seen.
 const BAR_HEIGHT_MIN: f64 = 2.0;
+/// A label to the right of its line needs the line to be left of this.
+const MARK_ROOM_FROM_RIGHT: f64 = 0.7;
 /// The gap on either side of a bar, as a share of the width.
 const BAR_GAP: f64 = 0.006;
 /// The height of the highest bar of a thumbnail, in pixels.
@@ -72,7 +74,7 @@ struct Tick {
     label: String,
 }
 
-/// A vertical line with a label beside it, on the side where there is more room.
+/// A vertical line with a label beside it.
 #[derive(Debug)]
 struct Mark {
     x: Percent,
@@ -82,8 +84,15 @@ struct Mark {
 }
 
 impl Mark {
-    fn new(at: f64, label: String) -> Self {
-        let (anchor, offset) = if at < 0.5 { ("start", 7) } else { ("end", -7) };
+    /// A line at `at`, with its label on the side away from `other` where there is room for it, and
+    /// else where there is more.
+    fn new(at: f64, other: Option<f64>, label: String) -> Self {
+        let to_the_right = match other {
+            Some(other) if at > other => at < MARK_ROOM_FROM_RIGHT,
+            Some(other) if at < other => at < 1.0 - MARK_ROOM_FROM_RIGHT,
+            _ => at < 0.5,
+        };
+        let (anchor, offset) = if to_the_right { ("start", 7) } else { ("end", -7) };
         Self { x: Percent(at), anchor, offset, label }
     }
 }
@@ -102,13 +111,18 @@ impl Distribution {
         Self {
             bars,
             ticks: ticks.collect(),
-            median: Mark::new(statistics.median, format!("median {}", Share(statistics.median))),
+            median: Mark::new(
+                statistics.median,
+                place.map(|place| place.score),
+                format!("median {}", Share(statistics.median)),
+            ),
             box_left: Percent(statistics.lower_quartile),
             box_width: Percent(statistics.upper_quartile - statistics.lower_quartile),
             least: Percent(statistics.minimum),
             most: Percent(statistics.maximum),
             place: place.map(|place| {
-                Mark::new(place.score, format!("{} {}", shortened(&place.name), Share(place.score)))
+                let label = format!("{} {}", shortened(&place.name), Share(place.score));
+                Mark::new(place.score, Some(statistics.median), label)
             }),
             summary: summary(statistics, place),
         }
@@ -225,6 +239,19 @@ mod tests {
         let drawn = Distribution::new(&statistics(&[0.2, 0.25, 0.9]), None).render().unwrap();
         assert!(drawn.contains(r#"x1="25%""#), "{drawn}");
         assert!(drawn.contains("median 0.250"), "{drawn}");
+    }
+
+    #[test]
+    fn labels_stand_away_from_each_other_where_there_is_room() {
+        let sides = |median: f64, score: f64| {
+            let place = Place { name: "foo".to_owned(), score };
+            let chart = Distribution::new(&statistics(&[median]), Some(&place));
+            (chart.median.anchor, chart.place.unwrap().anchor)
+        };
+        assert_eq!(sides(0.5, 0.6), ("end", "start"));
+        assert_eq!(sides(0.6, 0.5), ("start", "end"));
+        assert_eq!(sides(0.2, 0.25), ("start", "start"));
+        assert_eq!(sides(0.7, 0.9), ("end", "end"));
     }
 
     #[test]
