@@ -101,6 +101,7 @@ function setRow(row, told) {
 
 let figures;
 const changed = new Map();
+let startOver = false;
 let frame = 0;
 
 function draw() {
@@ -163,7 +164,12 @@ function hear({ type, data }) {
       readSoon();
       break;
     }
-    default: // feed, reset
+    case "reset":
+      // What was missed cannot be told; perhaps somebody was erased. No row may stay for that.
+      startOver = true;
+      readSoon();
+      break;
+    default: // feed
       readSoon();
   }
   drawSoon();
@@ -260,9 +266,20 @@ function morph(old, news) {
 function reconcile(news) {
   const order = document.querySelector("[data-order]");
   const next = [...news.rows];
+  if (startOver) {
+    startOver = false;
+    table.replaceChildren(...next);
+    findRows();
+    order.hidden = true;
+    return;
+  }
   const staying = next.filter((row) => rows.has(row.dataset.key));
   for (const row of staying) updateRow(rows.get(row.dataset.key), row);
   const whole = news.dataset.whole !== undefined && table.dataset.whole !== undefined;
+  if (whole) {
+    const there = new Set(next.map((row) => row.dataset.key));
+    for (const [key, row] of rows) if (!there.has(key)) row.remove();
+  }
   const shown = [...table.rows].map((row) => row.dataset.key);
   const kept = staying.map((row) => row.dataset.key);
   const inPlace = shown.length === kept.length && shown.every((key, at) => key === kept[at]);

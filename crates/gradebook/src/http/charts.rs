@@ -1,5 +1,5 @@
-//! `/exams/{number}/distribution.svg` and `/students/{id}/progress.svg`: the charts of the pages, to
-//! be shown elsewhere.
+//! `/exams/{number}/distribution.svg` and `/students/{id}/progress.svg`: the charts of the pages,
+//! to be shown elsewhere.
 
 use askama::Template;
 use axum::response::Response;
