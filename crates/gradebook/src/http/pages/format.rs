@@ -14,7 +14,7 @@ pub struct Share(pub f64);
 impl fmt::Display for Share {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let thousandths = self.0 * 1000.0;
-        // Only odd sixteenths are exactly between two thousandths, and for them this product is exact.
+        // Only odd sixteenths lie exactly between two thousandths; for them the product is exact.
         if thousandths.fract() == 0.5 && (self.0 * 16.0).fract() == 0.0 {
             return write!(formatter, "{:.3}", thousandths.ceil() / 1000.0);
         }
