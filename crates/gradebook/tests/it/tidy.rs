@@ -87,8 +87,10 @@ fn nothing_calls_back_up() {
         let own: Vec<Source> = sources("crates/gradebook/src", &["rs"])
             .into_iter()
             .filter(|source| {
+                // A part's own tests may put it together with the parts around it.
                 let path = source.path.with_extension("");
-                path.ancestors().any(|ancestor| ancestor.ends_with(&own))
+                !path.ends_with("tests")
+                    && path.ancestors().any(|ancestor| ancestor.ends_with(&own))
             })
             .collect();
         assert!(!own.is_empty(), "there is no module {module} any more: mend the table");

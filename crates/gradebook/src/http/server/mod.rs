@@ -82,13 +82,10 @@ pub async fn serve(
         let watcher = graceful.watcher();
         let tls = tls.clone();
         connections.spawn(async move {
-            let Some(tls) = tls else { return connection.serve(stream, watcher).await };
-            let handshake = tls.acceptor().accept(stream);
-            match tokio::time::timeout(HEAD_TIMEOUT, handshake).await {
-                Ok(Ok(stream)) => connection.serve(stream, watcher).await,
-                Ok(Err(_)) | Err(_) => {
-                    metrics::counter!("gradebook_tls_handshakes_failed_total").increment(1);
-                }
+            match tls {
+                None => connection.serve(stream, watcher).await,
+                // Boxed, so that a connection without TLS does not hold room for one with it.
+                Some(tls) => Box::pin(connection.serve_tls(&tls, stream, watcher)).await,
             }
         });
     }
@@ -131,6 +128,21 @@ struct Connection {
 }
 
 impl Connection {
+    async fn serve_tls(
+        self,
+        tls: &Tls,
+        stream: TcpStream,
+        watcher: hyper_util::server::graceful::Watcher,
+    ) {
+        let handshake = tls.acceptor().accept(stream);
+        match tokio::time::timeout(HEAD_TIMEOUT, handshake).await {
+            Ok(Ok(stream)) => self.serve(stream, watcher).await,
+            Ok(Err(_)) | Err(_) => {
+                metrics::counter!("gradebook_tls_handshakes_failed_total").increment(1);
+            }
+        }
+    }
+
     async fn serve<Stream>(self, stream: Stream, watcher: hyper_util::server::graceful::Watcher)
     where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
