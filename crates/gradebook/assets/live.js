@@ -350,9 +350,10 @@ async function listen(address) {
   if (lastId) headers["Last-Event-ID"] = lastId;
   const response = await fetch(address, { headers, cache: "no-store", signal: abort.signal });
   if (response.status === 401 || response.status === 404) {
-    // The page says what is the matter; there is nothing to follow any more.
+    // The page says what is the matter. Whoever signs in reads on; what is not there may come.
     await response.body?.cancel();
-    gone = true;
+    if (response.status === 401) gone = true;
+    else absent = true;
     readSoon();
     return;
   }
@@ -367,8 +368,10 @@ async function listen(address) {
 
 let failures = 0;
 let gone = false;
+let absent = false;
 
 function connected() {
+  if (absent) location.reload();
   if (failures > 0) readSoon();
   if (banner.textContent) {
     banner.textContent = "Connected again.";
@@ -389,7 +392,7 @@ async function follow(address) {
     }
     clearTimeout(watchdog);
     if (away || gone) continue;
-    if (failures > 0) {
+    if (failures > 0 && !absent) {
       const lost = "The gradebook cannot be reached; trying again. What you see may be out of date.";
       setText(banner, lost);
     }

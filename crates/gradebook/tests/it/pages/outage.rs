@@ -48,6 +48,32 @@ async fn a_page_survives_a_restart_of_the_server() {
     browser.close().await;
 }
 
+/// A memory journal is another one after a restart: nothing of the one before may stay on screen.
+#[tokio::test]
+async fn a_page_starts_over_with_another_journal() {
+    let feed = ScriptedFeed::start().await;
+    let service = start_on("127.0.0.1:0", "memory:", &feed.url());
+    let mut connection = feed.accept_stream().await;
+    connection.score("ann", 3, 0.5).await;
+    connection.score("bob", 3, 0.7).await;
+    service.eventually("/exams/3", |exam| exam["resultCount"] == 2).await;
+    let browser = Browser::start().await;
+    browser.goto(&service.url("/exams/3")).await;
+    browser.until("[data-field=resultCount]", |text| text == "2").await;
+
+    let address = service.address().to_string();
+    service.kill();
+    let _service = start_on(&address, "memory:", &feed.url());
+    let mut connection = feed.accept_stream().await;
+    connection.score("bob", 3, 0.9).await;
+    crate::support::eventually("only what there is now", async || {
+        (browser.texts("tbody[data-rows] th").await == ["bob"]).then_some(())
+    })
+    .await;
+    browser.until("[data-field=averageScore]", |text| text == "0.900").await;
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn every_page_says_that_the_feed_is_lost_and_that_it_is_back() {
     let folder = TempDir::new().unwrap();
