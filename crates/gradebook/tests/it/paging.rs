@@ -1,6 +1,8 @@
 //! Pages, cursors, orders and whole lists.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
 
 use serde_json::Value;
 
@@ -175,4 +177,36 @@ async fn line_formats_are_whole_lists_unless_limited() {
         let second = held.service.get(&next).await;
         assert_eq!(second.text().lines().nth(1), csv.text().lines().nth(11), "{next}");
     }
+}
+
+#[tokio::test]
+async fn who_reads_a_whole_list_slowly_holds_nobody_up() {
+    const RESULTS: usize = 60_000; // far more bytes than sockets take
+    let mut held = Held::new(&[]).await;
+    for thousand in 0..RESULTS / 1_000 {
+        let events = (0..1_000).fold(String::new(), |mut events, number| {
+            let exam = thousand * 1_000 + number;
+            let data = format!("{{\"studentId\":\"foo\",\"exam\":{exam},\"score\":0.5}}");
+            write!(events, "event: score\ndata: {data}\n\n").unwrap();
+            events
+        });
+        held.feed.send(&events).await;
+    }
+    held.service.eventually("/students/foo?limit=1", |foo| foo["resultCount"] == RESULTS).await;
+
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(&held.service.address().into()).unwrap();
+    let mut slow = std::net::TcpStream::from(socket);
+    let request = "GET /results?format=ndjson HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    slow.write_all(request.as_bytes()).unwrap();
+    let mut first = [0; 1_000];
+    slow.read_exact(&mut first).unwrap();
+
+    // It stands still, and scores go on being posted and read; even into its own list.
+    held.add(&[("late", 1, 0.25)]).await;
+    let mut rest = String::new();
+    slow.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("\"late\""), "what came meanwhile is at the end");
+    assert!(rest.ends_with("0\r\n\r\n"), "the end is the end of the list");
 }
