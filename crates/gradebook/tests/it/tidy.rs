@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("book", &["http", "journal", "feed", "hub", "poster", "writer", "follower", "app"]),
     ("poster", &["http", "journal", "feed", "writer", "follower", "reader", "app"]),
     ("writer", &["http", "feed", "hub", "book", "follower", "reader", "app"]),
+    ("follower", &["http", "feed", "reader", "app"]),
     ("simulate", &["http", "journal", "feed", "hub", "book", "poster", "writer", "reader", "app"]),
 ];
 
