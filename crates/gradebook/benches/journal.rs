@@ -1,8 +1,8 @@
 //! How fast the SQLite journal appends and is read, beside a bare loop of inserts.
 //!
-//! `cargo bench -p gradebook --bench journal [-- ROWS]`; the folder is that of `TMPDIR`. Every figure
-//! is the median of [`ROUNDS`] rounds; the journal and the bare loop take turns, so that whatever
-//! else the machine does meets both.
+//! `cargo bench -p gradebook --bench journal [-- ROWS]`; the folder is that of `TMPDIR`. Every
+//! figure is the median of [`ROUNDS`] rounds; the journal and the bare loop take turns, so that
+//! whatever else the machine does meets both.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop there")]
 #![expect(clippy::print_stdout, reason = "prints what it measured")]
 

@@ -204,3 +204,24 @@ fn digest(position: Position, entry: &Entry) -> String {
         }
     }
 }
+
+#[test]
+fn an_erasure_is_finished_once_nobody_reads_the_old_file_any_more() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("gradebook.db");
+    let mut journal = journal_with(&path, &scores(1_000, 10));
+    assert!(journal.purge().unwrap());
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM entries LIMIT 1").unwrap();
+    let last = journal.last().unwrap();
+    let student = StudentId::parse("student number 7").unwrap();
+    let last = journal.erase(last, &student, false).unwrap();
+    assert!(!journal.purge().unwrap(), "the reader's view still has it");
+    // Meanwhile scores are kept as ever.
+    journal.append(last, &scores(10, 5), &[]).unwrap();
+    drop(reader);
+    assert!(journal.purge().unwrap());
+    let mut kept = std::fs::read(&path).unwrap();
+    kept.extend(std::fs::read(folder.path().join("gradebook.db-wal")).unwrap());
+    assert!(!kept.windows(16).any(|bytes| bytes == student.as_str().as_bytes()));
+}
