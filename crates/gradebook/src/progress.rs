@@ -1,8 +1,9 @@
 //! How far something long has come: a bar on a terminal, lines in the log or nothing elsewhere.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Between two lines in the log.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
@@ -36,12 +37,16 @@ impl Progress {
     pub fn start(what: &'static str, total: u64, elsewhere: Elsewhere) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
         let template = if total > 0 {
-            "{msg} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left"
+            "{msg} {wide_bar} {human_pos} of {human_len}, {rate}/s, {eta} left"
         } else {
-            "{msg} {spinner} {human_pos}, {per_sec}"
+            "{msg} {spinner} {human_pos}, {rate}/s"
         };
         let style = ProgressStyle::with_template(template);
-        bar.set_style(style.expect("invariant: the template is well-formed"));
+        let style = style.expect("invariant: the template is well-formed");
+        bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // A rate that cannot be written is no reason to stop.
+            write!(out, "{}", HumanCount(state.per_sec() as u64)).ok();
+        }));
         bar.set_message(what);
         let start = Instant::now();
         let logs = elsewhere == Elsewhere::Logged && bar.is_hidden();
