@@ -1,5 +1,6 @@
 //! Settings: flags, then the environment, then a file, then defaults; and each kind of mistake.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Output;
 
@@ -235,6 +236,24 @@ async fn logs_are_json_when_asked_for() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(line["level"].is_string() && line["message"].is_string(), "{line}");
     }
+}
+
+/// What `Debug` prints ends up in logs.
+#[test]
+fn secrets_in_settings_are_not_printed() {
+    let args = [
+        "gradebook",
+        "serve",
+        "--feed",
+        "https://me:hunter2@school.example/scores",
+        "--feed-header",
+        "X-Api-Key: hunter2",
+        "--journal",
+        "redis://me:hunter2@localhost/0",
+    ];
+    let cli = Cli::read(&args.map(OsString::from)).unwrap();
+    let printed = format!("{cli:?}");
+    assert!(printed.contains("school.example") && !printed.contains("hunter2"), "{printed}");
 }
 
 /// `docs/settings.md` has one row for each setting, in the order of the help.
