@@ -110,6 +110,12 @@ pub const METRICS: &[Description] = &[
     ),
     (
         Kind::Counter,
+        "gradebook_http_rate_limited_total",
+        Unit::Count,
+        "requests beyond a caller's quota",
+    ),
+    (
+        Kind::Counter,
         "gradebook_rate_limit_callers_shared_total",
         Unit::Count,
         "callers beyond the most that are told apart",
