@@ -165,6 +165,12 @@ impl Status {
         self.journal.lock().clone()
     }
 
+    /// How far a replay of a journal that holds anything has come; `None` when the book is whole.
+    #[must_use]
+    pub fn rebuilding(&self) -> Option<Replay> {
+        self.journal.lock().replay.filter(|replay| replay.total > Position::START)
+    }
+
     /// The start-up replay begins; the journal ends at `total`.
     pub fn replay_started(&self, total: Position) {
         self.journal.lock().replay = Some(Replay { position: Position::START, total });

@@ -21,6 +21,7 @@ use super::percent;
 use super::problem::Problem;
 use super::query::Query;
 use super::resource::Resource;
+use crate::status::Replay;
 
 /// The longest wait for the writer: a journal that is unavailable must not hold callers for good.
 /// What was asked for may still happen.
@@ -28,6 +29,9 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How soon to ask again after that, in seconds.
 const WRITE_RETRY_SECONDS: u64 = 10;
+
+/// How soon to ask again while the book is being rebuilt, in seconds.
+const REBUILDING_RETRY_SECONDS: u64 = 1;
 
 /// A request for a resource.
 #[derive(Debug)]
@@ -135,7 +139,22 @@ impl Call {
                 self.query.check_for_stream()?;
                 watch(self).await
             }
-            _ => (self.resource.get)(&self),
+            _ => {
+                self.check_whole()?;
+                (self.resource.get)(&self)
+            }
+        }
+    }
+
+    /// While the book is being rebuilt, what it does not hold yet would look like what is not there.
+    fn check_whole(&self) -> Result<(), Problem> {
+        match self.api.reader.status.rebuilding() {
+            Some(Replay { position, total }) if self.resource.shows_book() => {
+                let detail =
+                    format!("The gradebook is being rebuilt: {position} of {total} entries.");
+                Err(Problem::unavailable(detail, REBUILDING_RETRY_SECONDS))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -130,6 +130,12 @@ impl Resource {
         self.template.split_once('}').map_or("", |(_, suffix)| suffix)
     }
 
+    /// Whether it shows what the gradebook holds.
+    #[must_use]
+    pub fn shows_book(&self) -> bool {
+        ["/students", "/exams", "/results"].iter().any(|list| self.template.starts_with(list))
+    }
+
     /// Whether its path has a variable.
     #[must_use]
     pub fn has_variable(&self) -> bool {

@@ -77,6 +77,9 @@ async fn a_gradebook_that_is_being_rebuilt_is_alive_and_not_ready() {
             break;
         }
         assert_eq!(ready.status, 503);
+        // What is not there yet must not look like what is not there.
+        let student = service.get("/students/student%209999").await.status;
+        assert!(student == 200 || student == 503, "{student}");
         not_ready.push(ready.text().to_owned());
         assert!(start.elapsed() < PATIENCE, "{not_ready:?}");
     }
