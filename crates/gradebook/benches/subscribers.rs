@@ -59,6 +59,10 @@ impl Bench {
             .spawn()
             .unwrap();
         let (mut stream, _) = feed.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            assert!(stream.read_buf(&mut request).await.unwrap() > 0, "no request came");
+        }
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.set_nodelay(true).unwrap();
