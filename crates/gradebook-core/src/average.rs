@@ -141,7 +141,11 @@ mod tests {
         }
 
         #[test]
-        fn fraction_bits_are_the_leading_bits_of_the_fixed_point(value in 0.1..=1.0f64, scale in 0i32..40, bits in 0u32..=63) {
+        fn fraction_bits_are_the_leading_bits_of_the_fixed_point(
+            value in 0.1..=1.0f64,
+            scale in 0i32..40,
+            bits in 0u32..=63,
+        ) {
             let score = Score::new(value * 2f64.powi(-scale)).unwrap();
             let expected = fixed_point(score) >> (FRACTION_BITS as u32 - bits);
             prop_assert_eq!(u128::from(fraction_bits(score, bits)), expected);

@@ -29,8 +29,8 @@ pub(super) struct Seat {
 }
 
 impl Gradebook {
-    /// Works ahead of entries that are about to be posted, at most [`FORESEEN_ENTRIES`] of them, and
-    /// refills `foreseen` with one for each.
+    /// Works ahead of entries that are about to be posted, at most [`FORESEEN_ENTRIES`] of them,
+    /// and refills `foreseen` with one for each.
     ///
     /// Posting to a large book is mostly waiting for memory: who the student is, what is known of
     /// them, and where they stand among those of the exam are places that nothing has touched

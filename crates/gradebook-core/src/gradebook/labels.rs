@@ -113,7 +113,10 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn labels_order_as_the_list_does(places in prop::collection::vec(any::<u16>(), 0..300), same in any::<u16>()) {
+        fn labels_order_as_the_list_does(
+            places in prop::collection::vec(any::<u16>(), 0..300),
+            same in any::<u16>(),
+        ) {
             insert_at(places);
             insert_at([same; 300]);
         }

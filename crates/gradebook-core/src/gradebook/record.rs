@@ -97,10 +97,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stamp_keeps_every_bit(position in 0..=Position::MAX.get(), ms in 0u64..1 << 44, attempts: u8) {
+        fn a_stamp_keeps_every_bit(
+            position in 0..=Position::MAX.get(),
+            ms in 0u64..1 << 44,
+            attempts: u8,
+        ) {
             let (position, received) = (Position::new(position), Timestamp::from_ms(ms));
             let stamp = Stamp::new(position, received, attempts);
-            prop_assert_eq!((stamp.position(), stamp.received(), stamp.attempts()), (position, received, attempts));
+            prop_assert_eq!(
+                (stamp.position(), stamp.received(), stamp.attempts()),
+                (position, received, attempts),
+            );
         }
     }
 }

@@ -70,7 +70,8 @@ mod tests {
     proptest! {
         #[test]
         fn selects_what_sorting_would(
-            mut keys in prop::collection::hash_set((0u64..8, any::<u64>()), 0..100).prop_map(Vec::from_iter),
+            mut keys in prop::collection::hash_set((0u64..8, any::<u64>()), 0..100)
+                .prop_map(Vec::from_iter),
             most in 1usize..20,
             descending: bool,
             after in prop::option::of((0u64..8, any::<u64>())),
@@ -87,7 +88,9 @@ mod tests {
             if descending {
                 keys.reverse();
             }
-            keys.retain(|&key| after.is_none_or(|after| if descending { key < after } else { key > after }));
+            keys.retain(
+                |&key| after.is_none_or(|after| if descending { key < after } else { key > after })
+            );
             keys.truncate(most);
             let expected: Vec<_> = keys.into_iter().map(|key| (key.0, key)).collect();
             prop_assert_eq!(selection.into_sorted(), expected);

@@ -115,8 +115,8 @@ impl<T: Copy> SortedBlocks<T> {
         std::array::from_fn(|number| Place { block: blocks[number], index: indexes[number] })
     }
 
-    /// Whether this is what [`partition_point`](Self::partition_point) would find, whatever happened
-    /// to the list since the place was found.
+    /// Whether this is what [`partition_point`](Self::partition_point) would find, whatever
+    /// happened to the list since the place was found.
     pub(super) fn is_partition_point(
         &self,
         place: Place,
@@ -322,7 +322,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn holds_what_a_sorted_vector_holds(steps in steps(), removals in 0u8..200, rising in any::<bool>()) {
+        fn holds_what_a_sorted_vector_holds(
+            steps in steps(),
+            removals in 0u8..200,
+            rising in any::<bool>(),
+        ) {
             let (mut list, mut plain) = (SortedBlocks::<u16>::default(), Vec::new());
             for (step, (number, what)) in steps.into_iter().enumerate() {
                 let item = if rising { u16::try_from(step).unwrap() } else { number };
@@ -351,12 +355,18 @@ mod tests {
                 prop_assert_eq!(list.count_after(place), plain.len() - index);
             }
             let bounds: [u16; 9] = std::array::from_fn(|number| (number * 8000) as u16);
-            let places = SortedBlocks::partition_points([Some(&list); 9], |number, item| item < bounds[number]);
+            let places = SortedBlocks::partition_points(
+                [Some(&list); 9],
+                |number, item| item < bounds[number],
+            );
             for (place, bound) in places.into_iter().zip(bounds) {
                 prop_assert_eq!(place, list.partition_point(|item| item < bound));
                 prop_assert!(list.is_partition_point(place, |item| item < bound));
                 let elsewhere = list.iter().any(|item| (bound..bound + 1000).contains(&item));
-                prop_assert_eq!(list.is_partition_point(place, |item| item < bound + 1000), !elsewhere);
+                prop_assert_eq!(
+                    list.is_partition_point(place, |item| item < bound + 1000),
+                    !elsewhere,
+                );
                 let below = bound.saturating_sub(1000);
                 let elsewhere = list.iter().any(|item| (below..bound).contains(&item));
                 prop_assert_eq!(list.is_partition_point(place, |item| item < below), !elsewhere);

@@ -88,7 +88,8 @@ mod tests {
             minimum: 0.88,
             maximum: 0.991,
             median: 0.9355,
-            // 0.90775, 0.96325 and 0.0555, if 0.88 and 0.991 were what they look like and not doubles.
+            // 0.90775, 0.96325 and 0.0555, if 0.88 and 0.991 were what they look like and not
+            // doubles.
             lower_quartile: 0.907_750_000_000_000_1,
             upper_quartile: 0.963_249_999_999_999_9,
             standard_deviation: 0.055_499_999_999_999_994,
@@ -99,7 +100,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_does_not_matter((scores, shuffled) in scores().prop_flat_map(|scores| (Just(scores.clone()), Just(scores).prop_shuffle()))) {
+        fn order_does_not_matter(
+            (scores, shuffled) in scores().prop_flat_map(
+                |scores| (Just(scores.clone()), Just(scores).prop_shuffle())
+            )
+        ) {
             let (one, other) = (Statistics::of(scores), Statistics::of(shuffled));
             prop_assert_eq!(one.standard_deviation.to_bits(), other.standard_deviation.to_bits());
             prop_assert_eq!(one, other);

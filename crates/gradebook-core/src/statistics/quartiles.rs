@@ -11,11 +11,11 @@ const BIN_BITS: u32 = 12;
 /// With fewer scores than this, counting bins would cost more than it saves.
 const BINNED_SCORES_MIN: usize = 1024;
 
-/// The first quartile, the median and the third quartile of `scores`, whose order is changed. Each is
-/// the exact value, rounded once.
+/// The first quartile, the median and the third quartile of `scores`, whose order is changed. Each
+/// is the exact value, rounded once.
 ///
-/// Quartile k of n scores stands at place k(n − 1)/4, counted from 0: mostly between two scores, and
-/// then as far from the one to the other.
+/// Quartile k of n scores stands at place k(n − 1)/4, counted from 0: mostly between two scores,
+/// and then as far from the one to the other.
 pub(super) fn quartiles(scores: &mut [Score]) -> [f64; 3] {
     let last = scores.len() - 1;
     let wanted = [1, 2, 3].map(|quarter| (quarter * last / 4, quarter * last % 4));

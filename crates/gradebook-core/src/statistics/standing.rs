@@ -24,7 +24,8 @@ pub(crate) fn standings(some: &[Score], all: impl Iterator<Item = Score>) -> Vec
     let mut sorted = some.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    // For each of the sorted scores: how many are less (and not less than the one before), and equal.
+    // For each of the sorted scores: how many are less (and not less than the one before), and
+    // equal.
     let mut counts = vec![(0u32, 0u32); sorted.len() + 1];
     let mut of = 0;
     all.for_each(|score| {

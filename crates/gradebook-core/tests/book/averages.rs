@@ -35,7 +35,9 @@ fn distance(one: &BigUint, other: &BigUint) -> BigUint {
 proptest! {
     /// No other double is nearer to the quotient, and of two equally near the even one is taken.
     #[test]
-    fn an_average_is_the_double_nearest_to_the_quotient(scores in prop::collection::vec(exact_score(), 1..40)) {
+    fn an_average_is_the_double_nearest_to_the_quotient(
+        scores in prop::collection::vec(exact_score(), 1..40)
+    ) {
         let (mut sum, mut exact) = (Sum::default(), BigUint::ZERO);
         for score in &scores {
             sum.add(*score);
@@ -46,7 +48,9 @@ proptest! {
         for neighbour in [found.next_up(), found.next_down().max(0.0)] {
             let even = found.to_bits().is_multiple_of(2);
             let nearer = off_by(found) < off_by(neighbour);
-            prop_assert!(nearer || found == neighbour || even && off_by(found) == off_by(neighbour));
+            prop_assert!(
+                nearer || found == neighbour || even && off_by(found) == off_by(neighbour)
+            );
         }
     }
 
@@ -58,7 +62,8 @@ proptest! {
             plain.post(*position, entry);
         }
         for item in plain.students(&ListQuery::all(1000)).items {
-            let results = plain.student_results(&item.student, &ResultQuery::all(1000)).unwrap().items;
+            let all = ResultQuery::all(1000);
+            let results = plain.student_results(&item.student, &all).unwrap().items;
             let scores = results.iter().map(|result| result.score).collect();
             prop_assert_eq!(book.student_statistics(&item.student), Some(Statistics::of(scores)));
         }
@@ -86,11 +91,21 @@ proptest! {
         let bits = |book: &Gradebook| -> Vec<_> {
             let students = book.students(&ListQuery::all(1000)).items.into_iter().map(|item| {
                 let statistics = book.student_statistics(&item.student);
-                (item.student.to_string(), item.aggregate.average.to_bits(), item.aggregate.count, statistics)
+                (
+                    item.student.to_string(),
+                    item.aggregate.average.to_bits(),
+                    item.aggregate.count,
+                    statistics,
+                )
             });
             let exams = book.exams(&ListQuery::all(1000)).items.into_iter().map(|item| {
                 let statistics = book.exam_statistics(item.exam);
-                (item.exam.to_string(), item.aggregate.average.to_bits(), item.aggregate.count, statistics)
+                (
+                    item.exam.to_string(),
+                    item.aggregate.average.to_bits(),
+                    item.aggregate.count,
+                    statistics,
+                )
             });
             students.chain(exams).collect()
         };

@@ -38,7 +38,11 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 50, ..ProptestConfig::with_cases(6) })]
 
     #[test]
-    fn large_books_answer_as_plain_ones(journal in large_journal(), places in prop::collection::vec(any::<prop::sample::Index>(), 8), descending: bool) {
+    fn large_books_answer_as_plain_ones(
+        journal in large_journal(),
+        places in prop::collection::vec(any::<prop::sample::Index>(), 8),
+        descending: bool,
+    ) {
         let mut book = Gradebook::new(ScoringPolicy::KeepLatest, KEY);
         let mut plain = PlainBook::new(ScoringPolicy::KeepLatest, KEY);
         let mut foreseen = Vec::new();
@@ -47,12 +51,21 @@ proptest! {
                 book.foresee(journal[number..].iter().take(16), &mut foreseen);
             }
             let position = Position::new(number as u64 + 1);
-            prop_assert_eq!(book.post_foreseen(position, entry, foreseen[number % 16]), plain.post(position, entry));
+            prop_assert_eq!(
+                book.post_foreseen(position, entry, foreseen[number % 16]),
+                plain.post(position, entry),
+            );
         }
         let all = plain.results(&ResultQuery::all(usize::MAX - 1));
         prop_assert_eq!(&book.results(&ResultQuery::all(usize::MAX - 1)), &all);
-        prop_assert_eq!(book.students(&ListQuery::all(100_000)), plain.students(&ListQuery::all(100_000)));
-        prop_assert_eq!(book.exams(&ListQuery::all(100_000)), plain.exams(&ListQuery::all(100_000)));
+        prop_assert_eq!(
+            book.students(&ListQuery::all(100_000)),
+            plain.students(&ListQuery::all(100_000)),
+        );
+        prop_assert_eq!(
+            book.exams(&ListQuery::all(100_000)),
+            plain.exams(&ListQuery::all(100_000)),
+        );
         for place in places {
             let item = place.get(&all.items);
             for key in [ResultKey::Id, ResultKey::Score, ResultKey::ReceivedAt] {
@@ -62,13 +75,35 @@ proptest! {
                     ResultKey::Score => item.score.to_bits(),
                     ResultKey::ReceivedAt => item.received.as_ms(),
                 };
-                let query = ResultQuery { sort, after: Some(Anchor { value, id: item.student.clone() }), ..ResultQuery::all(50) };
-                prop_assert_eq!(book.exam_results(item.exam, &query), plain.exam_results(item.exam, &query));
-                let query = ResultQuery { sort, after: Some(Anchor { value, id: item.exam }), ..ResultQuery::all(50) };
-                prop_assert_eq!(book.student_results(&item.student, &query), plain.student_results(&item.student, &query));
-                let query = ResultQuery { sort, since: Some(item.received), ..ResultQuery::all(50) };
+                let query = ResultQuery {
+                    sort,
+                    after: Some(Anchor { value, id: item.student.clone() }),
+                    ..ResultQuery::all(50)
+                };
+                prop_assert_eq!(
+                    book.exam_results(item.exam, &query),
+                    plain.exam_results(item.exam, &query),
+                );
+                let query = ResultQuery {
+                    sort,
+                    after: Some(Anchor { value, id: item.exam }),
+                    ..ResultQuery::all(50)
+                };
+                prop_assert_eq!(
+                    book.student_results(&item.student, &query),
+                    plain.student_results(&item.student, &query),
+                );
+                let query = ResultQuery {
+                    sort,
+                    since: Some(item.received),
+                    ..ResultQuery::all(50)
+                };
                 prop_assert_eq!(book.results(&query), plain.results(&query));
-                let query = ResultQuery { sort, after: Some(Anchor { value, id: item.position }), ..ResultQuery::all(50) };
+                let query = ResultQuery {
+                    sort,
+                    after: Some(Anchor { value, id: item.position }),
+                    ..ResultQuery::all(50)
+                };
                 prop_assert_eq!(book.results(&query), plain.results(&query));
             }
             let average = plain.student(&item.student).unwrap().average.to_bits();

@@ -125,7 +125,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn single_lookups(policy in policy(), journal in journal(0..400), other in student(), other_exam in exam()) {
+    fn single_lookups(
+        policy in policy(),
+        journal in journal(0..400),
+        other in student(),
+        other_exam in exam(),
+    ) {
         let (book, plain) = both(policy, &journal);
         prop_assert_eq!(book.student_count(), plain.student_count());
         prop_assert_eq!(book.exam_count(), plain.exam_count());
@@ -146,7 +151,11 @@ proptest! {
     }
 
     #[test]
-    fn pages_of_students(policy in policy(), journal in journal(0..300), query in list_query(student())) {
+    fn pages_of_students(
+        policy in policy(),
+        journal in journal(0..300),
+        query in list_query(student()),
+    ) {
         let (book, plain) = both(policy, &journal);
         same_pages(|after| {
             let query = ListQuery { after, ..query.clone() };
@@ -164,31 +173,54 @@ proptest! {
     }
 
     #[test]
-    fn pages_of_a_student(policy in policy(), journal in journal(0..300), student in student(), query in result_query(exam())) {
+    fn pages_of_a_student(
+        policy in policy(),
+        journal in journal(0..300),
+        student in student(),
+        query in result_query(exam()),
+    ) {
         let (book, plain) = both(policy, &journal);
-        prop_assert_eq!(book.student_results(&student, &query).is_some(), plain.student(&student).is_some());
+        prop_assert_eq!(
+            book.student_results(&student, &query).is_some(),
+            plain.student(&student).is_some(),
+        );
         if plain.student(&student).is_some() {
             same_pages(|after| {
                 let query = ResultQuery { after, ..query.clone() };
-                (book.student_results(&student, &query).unwrap(), plain.student_results(&student, &query).unwrap())
+                (
+                    book.student_results(&student, &query).unwrap(),
+                    plain.student_results(&student, &query).unwrap(),
+                )
             }, query.after.clone())?;
         }
     }
 
     #[test]
-    fn pages_of_an_exam(policy in policy(), journal in journal(0..300), exam in exam(), query in result_query(student())) {
+    fn pages_of_an_exam(
+        policy in policy(),
+        journal in journal(0..300),
+        exam in exam(),
+        query in result_query(student()),
+    ) {
         let (book, plain) = both(policy, &journal);
         prop_assert_eq!(book.exam_results(exam, &query).is_some(), plain.exam(exam).is_some());
         if plain.exam(exam).is_some() {
             same_pages(|after| {
                 let query = ResultQuery { after, ..query.clone() };
-                (book.exam_results(exam, &query).unwrap(), plain.exam_results(exam, &query).unwrap())
+                (
+                    book.exam_results(exam, &query).unwrap(),
+                    plain.exam_results(exam, &query).unwrap(),
+                )
             }, query.after.clone())?;
         }
     }
 
     #[test]
-    fn pages_of_all_results(policy in policy(), journal in journal(0..300), query in result_query(position())) {
+    fn pages_of_all_results(
+        policy in policy(),
+        journal in journal(0..300),
+        query in result_query(position()),
+    ) {
         let (book, plain) = both(policy, &journal);
         same_pages(|after| {
             let query = ResultQuery { after, ..query.clone() };
@@ -197,7 +229,12 @@ proptest! {
     }
 
     #[test]
-    fn changes_since(policy in policy(), journal in journal(0..300), after in position(), most in 0usize..300) {
+    fn changes_since(
+        policy in policy(),
+        journal in journal(0..300),
+        after in position(),
+        most in 0usize..300,
+    ) {
         let (book, plain) = both(policy, &journal);
         let changed = book.changed_since(after, most).map(Iterator::collect);
         prop_assert_eq!(changed, plain.changed_since(after, most));

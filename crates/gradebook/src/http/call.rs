@@ -146,7 +146,8 @@ impl Call {
         }
     }
 
-    /// While the book is being rebuilt, what it does not hold yet would look like what is not there.
+    /// While the book is being rebuilt, what it does not hold yet would look like what is not
+    /// there.
     fn check_whole(&self) -> Result<(), Problem> {
         match self.api.reader.status.rebuilding() {
             Some(Replay { position, total }) if self.resource.shows_book() => {

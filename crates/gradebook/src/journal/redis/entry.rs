@@ -43,8 +43,8 @@ impl FromStr for EntryId {
     }
 }
 
-/// Writes an entry as [`ARGUMENTS`] arguments of the append script. An erasure has an empty student:
-/// no student has.
+/// Writes an entry as [`ARGUMENTS`] arguments of the append script. An erasure has an empty
+/// student: no student has.
 pub fn write(requests: &mut Requests, entry: &Entry) {
     match entry {
         Entry::Scored { student, exam, score, received } => {

@@ -95,8 +95,8 @@ impl Link {
         match found {
             Ok(line) => {
                 self.checked = true;
-                tracing::debug!(journal = %self.url, duration_ms = started.elapsed().as_millis() as u64,
-                    "connected to Redis");
+                let duration_ms = started.elapsed().as_millis() as u64;
+                tracing::debug!(journal = %self.url, duration_ms, "connected to Redis");
                 Ok(line)
             }
             // What was right at the start and is wrong now may be right again: a primary that comes

@@ -7,7 +7,8 @@ use std::io::{self, Read, Write};
 
 use super::error::RedisError;
 
-/// The longest line of a reply, in bytes: sizes, numbers, and errors, which quote what they are about.
+/// The longest line of a reply, in bytes: sizes, numbers, and errors, which quote what they are
+/// about.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// The longest bulk string of a reply, in bytes. `INFO` is the longest that is asked for.

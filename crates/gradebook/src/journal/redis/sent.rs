@@ -102,7 +102,8 @@ impl Sent {
         Ok(())
     }
 
-    /// The next batch of what was lost, to be appended after `before`; nothing when nothing is left.
+    /// The next batch of what was lost, to be appended after `before`; nothing when nothing is
+    /// left.
     #[must_use]
     pub fn next_lost(&mut self, before: Position) -> Option<Batch> {
         let count = self.lost.len().min(BATCH_ENTRIES_MAX);
