@@ -18,6 +18,9 @@ use crate::support::eventually;
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
+/// How many ports ChromeDriver may draw until one is free for IPv4 and IPv6.
+const DRIVER_STARTS_MAX: usize = 10;
+
 /// What keeps Chromium alone with the test: it looks for nothing on the network.
 const ARGUMENTS: [&str; 9] = [
     "--headless",
@@ -75,14 +78,9 @@ impl WebDriverCompatibleCommand for Own {
 impl Browser {
     pub async fn start() -> Self {
         let profile = TempDir::new().unwrap();
-        let mut process = Command::new(CHROMEDRIVER)
-            .arg("--port=0") // with `--log-level=OFF` it would not tell the port
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{CHROMEDRIVER}: {error}; install chromium-driver"));
-        let port = driver_port(&mut process);
+        let (process, port) = (0..DRIVER_STARTS_MAX)
+            .find_map(|_| start_driver())
+            .expect("ChromeDriver found no port that is free for IPv4 and IPv6");
         let mut driver = Driver { process, chromium: None, profile };
         let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).into();
         arguments.push(format!("--user-data-dir={}", driver.profile.path().display()));
@@ -212,12 +210,29 @@ impl Browser {
     }
 }
 
+/// ChromeDriver and its port; `None` when the port that it drew for IPv4 was taken for IPv6, in
+/// which case it ends.
+fn start_driver() -> Option<(Child, u16)> {
+    let mut process = Command::new(CHROMEDRIVER)
+        .arg("--port=0") // with `--log-level=OFF` it would not tell the port
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{CHROMEDRIVER}: {error}; install chromium-driver"));
+    let port = driver_port(&mut process);
+    if port.is_none() {
+        process.wait().unwrap();
+    }
+    Some((process, port?))
+}
+
 /// The port from the line `ChromeDriver was started successfully on port 12345.`
-fn driver_port(process: &mut Child) -> u16 {
+fn driver_port(process: &mut Child) -> Option<u16> {
     let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut ports = lines.filter_map(|line| {
         let (_, port) = line.split_once("successfully on port ")?;
         port.trim_end_matches('.').parse().ok()
     });
-    ports.next().expect("ChromeDriver did not start")
+    ports.next()
 }
