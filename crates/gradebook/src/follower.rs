@@ -28,7 +28,15 @@ const RETRY_LONGEST: Duration = Duration::from_secs(1);
 /// Erasures that are in the journal, and are to be answered when this process has posted them.
 #[derive(Debug, Default)]
 pub struct PendingErasures {
-    waiting: Mutex<VecDeque<(Position, oneshot::Sender<Position>)>>,
+    state: Mutex<Pending>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    /// Up to here everything is posted: an erasure may be read and posted by the follower before
+    /// the eraser has come to say that somebody waits for it.
+    posted: Position,
+    waiting: VecDeque<(Position, oneshot::Sender<Position>)>,
 }
 
 /// The one who follows. Runs on a thread of its own, since journals block.
@@ -62,14 +70,23 @@ enum Step {
 impl PendingErasures {
     /// Answers `done` when `position` is posted.
     fn add(&self, position: Position, done: oneshot::Sender<Position>) {
-        self.waiting.lock().push_back((position, done));
+        let mut state = self.state.lock();
+        state.waiting.push_back((position, done));
+        state.answer();
     }
 
     /// Everything up to `posted` is visible.
     fn posted(&self, posted: Position) {
-        let mut waiting = self.waiting.lock();
-        while waiting.front().is_some_and(|(position, _)| *position <= posted) {
-            if let Some((position, done)) = waiting.pop_front() {
+        let mut state = self.state.lock();
+        state.posted = posted;
+        state.answer();
+    }
+}
+
+impl Pending {
+    fn answer(&mut self) {
+        while self.waiting.front().is_some_and(|(position, _)| *position <= self.posted) {
+            if let Some((position, done)) = self.waiting.pop_front() {
                 // The one who asked may have gone away; the erasure stands all the same.
                 done.send(position).ok();
             }
@@ -285,5 +302,25 @@ fn clear_up(eraser: &mut Eraser, deleted: &mut u64) -> bool {
             tracing::warn!(%error, "entries of erased students are still to be deleted");
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_erasure_is_answered_whether_it_is_posted_before_or_after_somebody_waits_for_it() {
+        let pending = PendingErasures::default();
+        let [before, after] = [7, 9].map(Position::new);
+        pending.posted(before);
+        let (done, mut early) = oneshot::channel();
+        pending.add(before, done);
+        assert_eq!(early.try_recv(), Ok(before));
+        let (done, mut late) = oneshot::channel();
+        pending.add(after, done);
+        assert!(late.try_recv().is_err());
+        pending.posted(after);
+        assert_eq!(late.try_recv(), Ok(after));
     }
 }
