@@ -33,7 +33,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 const CLIENTS: usize = 32;
-const LIMITS: Limits = Limits { connections_max: 1_000, send_timeout: Duration::from_secs(30) };
+const LIMITS: Limits = Limits {
+    connections_max: 1_000,
+    send_timeout: Duration::from_secs(30),
+    request_timeout: Duration::from_secs(20),
+};
 const WARM_UP: Duration = Duration::from_millis(500);
 const MEASURED: Duration = Duration::from_secs(3);
 

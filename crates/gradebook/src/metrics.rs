@@ -98,6 +98,12 @@ pub const METRICS: &[Description] = &[
     ),
     (
         Kind::Counter,
+        "gradebook_http_deadlines_exceeded_total",
+        Unit::Count,
+        "requests that the journal did not answer in time",
+    ),
+    (
+        Kind::Counter,
         "gradebook_connections_held_back_total",
         Unit::Count,
         "connections that had to wait for a place",

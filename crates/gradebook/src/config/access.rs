@@ -15,6 +15,10 @@ use super::duration::duration;
 const SEND_TIMEOUT_MIN: Duration = Duration::from_millis(10);
 const SEND_TIMEOUT_MAX: Duration = Duration::from_secs(3_600);
 
+/// The shortest and the longest [`AccessArgs::request_timeout`].
+const REQUEST_TIMEOUT_MIN: Duration = Duration::from_millis(10);
+const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(3_600);
+
 /// Flags about access.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Access")]
@@ -67,6 +71,17 @@ pub struct AccessArgs {
         value_parser = |text: &str| duration(text, SEND_TIMEOUT_MIN, SEND_TIMEOUT_MAX)
     )]
     pub send_timeout: Duration,
+
+    /// How long a request may wait for the journal, 10ms to 1h; then it is answered with 503. Only
+    /// an erasure waits for it
+    #[arg(
+        long,
+        env = "GRADEBOOK_REQUEST_TIMEOUT",
+        default_value = "20s",
+        value_name = "DURATION",
+        value_parser = |text: &str| duration(text, REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT_MAX)
+    )]
+    pub request_timeout: Duration,
 }
 
 /// An origin (RFC 6454 §6.2): scheme, host and perhaps port, and nothing else.
@@ -150,6 +165,7 @@ impl AccessArgs {
             limits: Limits {
                 connections_max: self.connections_max as usize,
                 send_timeout: self.send_timeout,
+                request_timeout: self.request_timeout,
             },
         })
     }

@@ -1,7 +1,6 @@
 //! One request, with everything checked that does not depend on what the gradebook holds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
@@ -23,11 +22,7 @@ use super::query::Query;
 use super::resource::Resource;
 use crate::status::Replay;
 
-/// The longest wait for the writer: a journal that is unavailable must not hold callers for good.
-/// What was asked for may still happen.
-const WRITE_DEADLINE: Duration = Duration::from_secs(20);
-
-/// How soon to ask again after that, in seconds.
+/// How soon to ask again when the journal has not answered in time, in seconds.
 const WRITE_RETRY_SECONDS: u64 = 10;
 
 /// How soon to ask again while the book is being rebuilt, in seconds.
@@ -87,9 +82,10 @@ pub async fn answer(
             Call::new(api, resource, resource.parameters, head)?.get().await
         }
         (&Method::DELETE, Some(delete)) => {
+            let patience = api.request_timeout;
             let deleted = (delete.run)(Call::new(api, resource, delete.parameters, head)?);
-            let in_time = tokio::time::timeout(WRITE_DEADLINE, deleted).await;
-            in_time.unwrap_or_else(|_| Err(Problem::deadline_exceeded(WRITE_RETRY_SECONDS)))
+            let in_time = tokio::time::timeout(patience, deleted).await;
+            in_time.unwrap_or_else(|_| Err(Problem::write_undecided(WRITE_RETRY_SECONDS)))
         }
         (&Method::OPTIONS, _) => {
             Ok((StatusCode::NO_CONTENT, [(header::ALLOW, resource.allow())]).into_response())

@@ -41,6 +41,8 @@ pub mod results;
 pub mod server;
 pub mod standing;
 pub mod students;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +86,8 @@ pub struct Api {
     pub variant: String,
     /// The longest silence on an event stream.
     pub keep_alive: Duration,
+    /// The longest wait for the journal: one that is unavailable must not hold callers for good.
+    pub request_timeout: Duration,
 }
 
 impl Api {
@@ -102,7 +106,16 @@ impl Api {
         let key = reader.identity.key;
         let cursors = CursorKey::new(&key);
         let guard = Guard::new(access, key);
-        Self { reader, links, cursors, guard, is_tls: access.tls.is_some(), variant, keep_alive }
+        Self {
+            reader,
+            links,
+            cursors,
+            guard,
+            is_tls: access.tls.is_some(),
+            variant,
+            keep_alive,
+            request_timeout: access.limits.request_timeout,
+        }
     }
 
     /// Text of events, none yet.
@@ -139,9 +152,15 @@ pub fn router(
             router = router.route(&path, any(answer));
         }
     }
-    router
+    router = router
         .route("/session", post(access::sign_in))
-        .route("/assets/{name}", any(pages::assets::serve))
+        .route("/assets/{name}", any(pages::assets::serve));
+    surround(router, api, cors_origins)
+}
+
+/// What every request passes on its way to `routes`, and every answer on its way back.
+fn surround(routes: Router<Arc<Api>>, api: Arc<Api>, cors_origins: &[Origin]) -> Router {
+    routes
         .fallback(|| async { Problem::not_found().into_response() })
         .layer(middleware::from_fn(compress::compress))
         .layer(CatchPanicLayer::custom(observe::panicked))

@@ -41,6 +41,9 @@ pub async fn observe(State(_): State<Arc<Api>>, request: Request, next: Next) ->
     } else {
         next.run(request).await
     };
+    if let Some(Panicked(message)) = response.extensions_mut().remove() {
+        tracing::error!({ request.id = id, panic = message }, "a request panicked");
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         write_problem(&mut response, &problem, &id, person_asks.as_deref());
     }
@@ -145,12 +148,19 @@ fn leave_out_body(response: &mut Response) {
     }
 }
 
+/// What a request panicked with; travels to [`observe`], which knows the request's id. For the log
+/// only.
+#[derive(Clone)]
+struct Panicked(String);
+
 /// A panic in one request is that request's problem only.
 #[expect(clippy::needless_pass_by_value, reason = "the signature that is asked for")]
 pub fn panicked(cause: Box<dyn Any + Send>) -> Response {
     let message = cause.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| cause.downcast_ref::<&str>().copied());
     metrics::counter!("gradebook_http_panics_total").increment(1);
-    tracing::error!(panic = message.unwrap_or("of an unknown type"), "a request panicked");
-    Problem::internal().into_response()
+    let mut response = Problem::internal().into_response();
+    let message = message.unwrap_or("of an unknown type").to_owned();
+    response.extensions_mut().insert(Panicked(message));
+    response
 }

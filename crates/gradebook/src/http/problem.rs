@@ -293,10 +293,14 @@ impl Problem {
             .header(header::RETRY_AFTER, retry_after.into())
     }
 
-    /// 503: it took longer than a request may; `retry_after` is in seconds.
+    /// 503: the journal has not said in time that it has what was to be written. Whether it will
+    /// have it is open; `retry_after` is in seconds.
     #[must_use]
-    pub fn deadline_exceeded(retry_after: u64) -> Self {
-        Self::of(&kind::DEADLINE_EXCEEDED).header(header::RETRY_AFTER, retry_after.into())
+    pub fn write_undecided(retry_after: u64) -> Self {
+        metrics::counter!("gradebook_http_deadlines_exceeded_total").increment(1);
+        Self::of(&kind::DEADLINE_EXCEEDED)
+            .detail("The journal has not answered in time. What was asked for may still happen.")
+            .header(header::RETRY_AFTER, retry_after.into())
     }
 
     /// 503: not now; `retry_after` is in seconds.

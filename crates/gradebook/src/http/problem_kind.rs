@@ -197,6 +197,7 @@ pub const DEADLINE_EXCEEDED: ProblemKind = ProblemKind::new(
     "deadline-exceeded",
     StatusCode::SERVICE_UNAVAILABLE,
     "Deadline exceeded",
-    "The request took longer than a request may. Ask for less at once, or wait for as many seconds \
-     as Retry-After says.",
+    "The request had to wait for the journal for longer than a request may. What it asked for is \
+     not taken back: an erasure may still happen. After as many seconds as Retry-After says, ask \
+     for it again, which does no harm; a 404 then says that it has happened.",
 );

@@ -4,6 +4,7 @@
 mod access;
 mod conditional;
 mod demo;
+mod erasure;
 mod everything_at_once;
 mod exams;
 mod feed;

@@ -1,10 +1,84 @@
 //! Every row of the table of errors, and `/problems/{code}`.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::support::{Held, Service, eventually};
 
 const SCORES: [(&str, u64, f64); 1] = [("foo", 3, 0.991)];
+
+/// The table of errors in docs/api.md, row by row: status, code, and the test that sees it, with
+/// its file.
+const ROWS: &[(u16, &str, &str, &str)] = &[
+    (400, "unknown-parameter", "tests/it/problems.rs", "every_mistake_in_a_query_is_named"),
+    (400, "invalid-parameter", "tests/it/problems.rs", "every_mistake_in_a_query_is_named"),
+    (400, "duplicate-parameter", "tests/it/problems.rs", "every_mistake_in_a_query_is_named"),
+    (400, "invalid-cursor", "tests/it/problems.rs", "every_mistake_in_a_query_is_named"),
+    (400, "malformed-path", "tests/it/students.rs", "paths_are_read_as_they_are_written"),
+    (401, "–", "tests/it/access.rs", "resources_want_a_token_of_the_right_scope"),
+    (403, "insufficient-scope", "tests/it/access.rs", "resources_want_a_token_of_the_right_scope"),
+    (404, "student-not-found", "tests/it/problems.rs", "what_is_not_there_is_not_found"),
+    (404, "exam-not-found", "tests/it/problems.rs", "what_is_not_there_is_not_found"),
+    (404, "–", "tests/it/problems.rs", "what_is_not_there_is_not_found"),
+    (405, "–", "tests/it/representations.rs", "every_method_is_answered_on_every_path"),
+    (
+        406,
+        "not-acceptable",
+        "tests/it/representations.rs",
+        "the_format_parameter_goes_before_the_header",
+    ),
+    (
+        412,
+        "precondition-failed",
+        "tests/it/access.rs",
+        "an_erased_student_is_gone_everywhere_and_averages_follow",
+    ),
+    (413, "–", "tests/it/access.rs", "a_browser_signs_in_with_a_form_and_gets_a_session"),
+    (414, "–", "tests/it/problems.rs", "a_target_has_at_most_8_kib"),
+    (429, "quota-exceeded", "tests/it/access.rs", "a_quota_is_told_and_kept"),
+    (431, "–", "tests/it/access.rs", "heads_have_bounds"),
+    (
+        500,
+        "–",
+        "src/http/tests.rs",
+        "a_request_that_panics_is_answered_with_500_and_says_nothing_of_it",
+    ),
+    (
+        503,
+        "temporary-reduced-capacity",
+        "tests/it/live.rs",
+        "when_all_places_are_taken_the_next_is_told_to_come_back",
+    ),
+    (
+        503,
+        "deadline-exceeded",
+        "tests/it/erasure.rs",
+        "an_erasure_that_the_journal_does_not_answer_is_not_waited_for_and_may_still_happen",
+    ),
+    (503, "–", "tests/it/problems.rs", "a_service_that_is_not_ready_says_why"),
+];
+
+#[test]
+fn every_row_of_the_table_of_errors_has_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("../../docs/api.md")).unwrap();
+    let (_, problems) = text.split_once("\n## Problems\n").unwrap();
+    let mut documented = Vec::new();
+    for line in problems.lines().take_while(|line| !line.starts_with("## ")) {
+        let mut cells = line.split('|').skip(1).map(str::trim);
+        let Some(status) = cells.next().and_then(|cell| cell.parse::<u16>().ok()) else { continue };
+        let codes = cells.next().unwrap().split(", ").map(|code| code.trim_matches('`'));
+        documented.extend(codes.map(|code| (status, code.to_owned())));
+    }
+    let rows: Vec<_> =
+        ROWS.iter().map(|(status, code, ..)| (*status, (*code).to_owned())).collect();
+    assert_eq!(documented, rows);
+    for (status, code, file, test) in ROWS {
+        let source = std::fs::read_to_string(root.join(file)).unwrap();
+        assert!(source.contains(&format!("fn {test}()")), "{status} {code}: no {test} in {file}");
+    }
+}
 
 #[tokio::test]
 async fn every_mistake_in_a_query_is_named() {

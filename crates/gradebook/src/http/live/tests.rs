@@ -63,7 +63,11 @@ impl Desk {
             tls: None,
             cors_origins: Vec::new(),
             rate_limit: None,
-            limits: Limits { connections_max: 10, send_timeout: KEEP_ALIVE },
+            limits: Limits {
+                connections_max: 10,
+                send_timeout: KEEP_ALIVE,
+                request_timeout: KEEP_ALIVE,
+            },
         };
         let api = Arc::new(Api::new(reader, None, &access, KEEP_ALIVE));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -52,6 +52,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// How long a client may take nothing of what it has asked for; then it is cut.
     pub send_timeout: Duration,
+    /// How long a request may wait for the journal; then it is told so.
+    pub request_timeout: Duration,
 }
 
 /// Serves `router` on `listener` until `shutdown`; then no connection is accepted any more, streams
