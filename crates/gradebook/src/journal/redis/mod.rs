@@ -16,6 +16,7 @@ mod link;
 mod primary;
 mod resp;
 mod scripts;
+pub mod segment;
 mod sent;
 mod tail;
 
