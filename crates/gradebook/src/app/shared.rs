@@ -181,6 +181,9 @@ fn twin(listener: &TcpListener) -> anyhow::Result<TcpListener> {
 }
 
 /// Answers everything with 503, but for the question whether the process lives.
+///
+/// Every answer is the last one on its connection, and whoever is connected at the end still gets
+/// it: nobody may find a connection closed on which they have just asked.
 async fn answer_not_ready(
     listener: TcpListener,
     address: SocketAddr,
@@ -189,13 +192,19 @@ async fn answer_not_ready(
     const PROBLEM: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the journal has not been reached yet"}"#;
     tracing::info!(%address, "waiting for the journal, and serving");
     let not_ready = || async {
-        let headers =
-            [(header::CONTENT_TYPE, "application/problem+json"), (header::RETRY_AFTER, "1")];
+        let headers = [
+            (header::CONTENT_TYPE, "application/problem+json"),
+            (header::RETRY_AFTER, "1"),
+            (header::CONNECTION, "close"),
+        ];
         (StatusCode::SERVICE_UNAVAILABLE, headers, PROBLEM)
     };
-    let router = Router::new().route("/healthz", get(|| async { "ok\n" })).fallback(not_ready);
-    let end = async move { until.cancelled().await };
-    Ok(axum::serve(listener, router).with_graceful_shutdown(end).await?)
+    let alive = || async { ([(header::CONNECTION, "close")], "ok\n") };
+    let router = Router::new().route("/healthz", get(alive)).fallback(not_ready);
+    tokio::select! {
+        ended = axum::serve(listener, router) => Ok(ended?),
+        () = until.cancelled() => Ok(()),
+    }
 }
 
 /// Answers how this worker is: it has nothing else to tell.

@@ -129,7 +129,7 @@ async fn replicas_answer_with_the_same_bytes_and_reach_each_other_with_an_erasur
 #[tokio::test]
 async fn another_worker_takes_over_from_a_killed_one_without_loss_or_repetition() {
     let redis = RedisServer::start(&[]);
-    let journal = redis.url() + "?lease_ms=500";
+    let journal = redis.url() + "?lease_ms=3000";
     let (source, url) = feed(50, 1_000).await;
     let first = ingest(&url, &journal).await;
     leads(&first).await;
@@ -150,7 +150,7 @@ async fn another_worker_takes_over_from_a_killed_one_without_loss_or_repetition(
 #[tokio::test]
 async fn a_leader_that_slept_through_a_take_over_does_no_harm() {
     let redis = RedisServer::start(&[]);
-    let journal = redis.url() + "?lease_ms=500";
+    let journal = redis.url() + "?lease_ms=3000";
     let (source, url) = feed(60, 1_000).await;
     let first = ingest(&url, &journal).await;
     leads(&first).await;
@@ -179,14 +179,14 @@ async fn a_leader_that_slept_through_a_take_over_does_no_harm() {
 #[tokio::test]
 async fn a_worker_that_ends_hands_over_at_once() {
     let redis = RedisServer::start(&[]);
-    // Nobody would notice within the test that a lease of a minute expires.
-    let journal = redis.url() + "?lease_ms=3000";
+    // Nobody would see within the test that a lease of a minute expires.
+    let journal = redis.url() + "?lease_ms=60000";
     let (_feed, url) = feed(1, 0).await;
     let first = ingest(&url, &journal).await;
     leads(&first).await;
-    let second = ingest(&url, &journal).await;
     assert!(first.stop().await.success());
     assert_eq!(redis.cli(&["EXISTS", "gradebook:{main}:lease"]), "0");
+    let second = ingest(&url, &journal).await;
     leads(&second).await;
 }
 

@@ -21,7 +21,7 @@ pub use service::{Answer, Service, finished};
 
 /// How long anything may take before a test gives up on it. Generous: it bounds a failure, and
 /// never decides a success.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks again until the answer is `Some`, for as long as [`PATIENCE`] lasts.
 ///

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
@@ -17,6 +18,8 @@ pub struct Service {
     child: Child,
     address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
+    /// Reads the log; ends when the process has.
+    reader: Option<JoinHandle<()>>,
     client: reqwest::Client,
 }
 
@@ -65,7 +68,7 @@ impl Service {
     fn follow(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = follow(child.stderr.take().unwrap(), Arc::clone(&log));
+        let (lines, reader) = follow(child.stderr.take().unwrap(), Arc::clone(&log));
         let Some(address) = serving_address(&lines) else {
             child.kill().ok();
             let log = log.lock().unwrap().join("\n");
@@ -79,7 +82,7 @@ impl Service {
             .no_gzip() // answers are looked at as they came
             .build()
             .unwrap();
-        Self { child, address, log, client }
+        Self { child, address, log, reader: Some(reader), client }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -166,21 +169,29 @@ impl Service {
         self.ended().await
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has ended by itself, and everything that it logged has been read.
     pub async fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        eventually("the process has ended", || {
+        let status = eventually("the process has ended", || {
             let status = child.try_wait().unwrap();
             async move { status }
         })
-        .await
+        .await;
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        status
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         self.child.kill().ok();
         self.child.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("{} (ended before: {ended:?}) said:\n{}", self.address, self.log());
+        }
     }
 }
 
@@ -217,15 +228,18 @@ pub async fn finished(command: &mut Command) -> Output {
 }
 
 /// Keeps every line of `stderr` in `log`, and passes it on.
-fn follow(stderr: impl Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) -> Receiver<String> {
+fn follow(
+    stderr: impl Read + Send + 'static,
+    log: Arc<Mutex<Vec<String>>>,
+) -> (Receiver<String>, JoinHandle<()>) {
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             log.lock().unwrap().push(line.clone());
             sender.send(line).ok();
         }
     });
-    receiver
+    (receiver, reader)
 }
 
 /// The address from the line `… serving address=127.0.0.1:12345`.
