@@ -78,7 +78,7 @@ async fn what_is_not_redis_is_refused() {
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
         }
     });
-    refused(&format!("redis://127.0.0.1:{port}"), "is not a Redis server: it says").await;
+    refused(&format!("redis://127.0.0.1:{port}"), "is not a Redis server: what it says").await;
 }
 
 #[tokio::test]

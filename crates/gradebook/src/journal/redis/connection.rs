@@ -1,53 +1,21 @@
-//! One connection to one Redis server: TCP or TLS, with an account and timeouts.
+//! One connection to one Redis server: the `redis` crate's, with an account, timeouts, and errors
+//! that say what a person has to change.
 
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Arc;
+use std::io;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use ::redis::io::tcp::TcpSettings;
+use ::redis::{
+    Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo as _, RedisConnectionInfo,
+    TlsCertificates, Value, cmd,
+};
 
-use super::error::RedisError;
-use super::resp::{Replies, Reply, Requests};
+use super::error::{RedisError, tls_error};
 use crate::config::redis::{Account, Address};
 
-/// Plain or encrypted.
-enum Socket {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buffer),
-            Self::Tls(socket) => socket.read(buffer),
-        }
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(bytes),
-            Self::Tls(socket) => socket.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.flush(),
-            Self::Tls(socket) => socket.flush(),
-        }
-    }
-}
-
-/// A connection. Requests are gathered, sent together, and answered in order.
+/// A connection. Requests are sent together, and answered in order.
 pub struct Connection {
-    socket: Socket,
-    requests: Requests,
-    replies: Replies,
+    redis: ::redis::Connection,
 }
 
 /// How to connect, whichever server it is.
@@ -57,71 +25,116 @@ pub struct Dialer {
     pub account: Account,
     /// How long to wait for a connection, and for every piece of an answer.
     pub timeout: Duration,
-    /// Encrypted, when there is a configuration for it.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Encrypted, when there are authorities for it.
+    pub tls: Option<TlsCertificates>,
 }
+
+/// The authorities of the system.
+pub const SYSTEM_AUTHORITIES: TlsCertificates =
+    TlsCertificates { client_tls: None, root_cert: None };
 
 impl Dialer {
     /// Connects to `address` and signs in.
     ///
     /// # Errors
-    /// [`RedisError::Refused`] when the account is wrong; otherwise the connection cannot be made.
+    /// [`RedisError::Refused`] when the account is wrong, or what answers is not Redis or is
+    /// encrypted otherwise than asked for; else the connection cannot be made.
     pub fn dial(&self, address: &Address) -> Result<Connection, RedisError> {
-        let socket = self.tcp(address).map_err(|error| at(address, &error))?;
-        let socket = match &self.tls {
-            None => Socket::Plain(socket),
-            Some(config) => Socket::Tls(Box::new(handshake(Arc::clone(config), address, socket)?)),
-        };
-        let mut connection =
-            Connection { socket, requests: Requests::default(), replies: Replies::default() };
-        self.sign_in(&mut connection, address)?;
-        Ok(connection)
-    }
-
-    fn tcp(&self, address: &Address) -> io::Result<TcpStream> {
-        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for candidate in (address.host.as_str(), address.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&candidate, self.timeout) {
-                Ok(socket) => {
-                    socket.set_nodelay(true)?;
-                    socket.set_read_timeout(Some(self.timeout))?;
-                    socket.set_write_timeout(Some(self.timeout))?;
-                    return Ok(socket);
-                }
-                Err(error) => failure = error,
-            }
+        let connected = connect(address, self.tls.as_ref(), self.timeout);
+        let mut connection = connected.map_err(|error| unreachable(address, error))?;
+        match self.sign_in(&mut connection) {
+            Ok(()) => Ok(connection),
+            Err(error) => Err(self.explained(address, error)),
         }
-        Err(failure)
     }
 
-    fn sign_in(&self, connection: &mut Connection, address: &Address) -> Result<(), RedisError> {
+    /// The first exchange, which with TLS brings the handshake with it. The account is given by
+    /// hand because the crate says of every failure that it was the password.
+    fn sign_in(&self, connection: &mut Connection) -> Result<(), ::redis::RedisError> {
         let Account { user, password } = &self.account;
-        let answer = match (user, password) {
-            (None, None) => connection.call(&["PING"]),
-            (None, Some(password)) => connection.call(&["AUTH", password]),
-            (Some(user), password) => {
-                connection.call(&["AUTH", user, password.as_deref().unwrap_or_default()])
-            }
+        let mut request = match (user, password) {
+            (None, None) => cmd("PING"),
+            (Some(_), _) | (_, Some(_)) => cmd("AUTH"),
         };
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error @ RedisError::Server(_)) => match error.code() {
-                Some("NOAUTH") => Err(RedisError::Refused(format!(
+        request.arg(user).arg(password);
+        if user.is_some() && password.is_none() {
+            request.arg("");
+        }
+        connection.write(&[request])?;
+        match connection.read() {
+            // Not even PING is allowed: it may do the rest.
+            Err(error) if error.code() == Some("NOPERM") && password.is_none() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Why the first exchange with `address` went wrong.
+    fn explained(&self, address: &Address, error: ::redis::RedisError) -> RedisError {
+        let says = |text: &str| error.detail().is_some_and(|detail| detail.contains(text));
+        match error.code() {
+            Some("NOAUTH") => {
+                return RedisError::Refused(format!(
                     "{address} asks for a password, and the journal's URL has none"
-                ))),
-                Some("WRONGPASS") => Err(RedisError::Refused(format!(
-                    "{address} does not accept the user or the password of the journal's URL"
-                ))),
-                Some("NOPERM") if password.is_none() => Ok(()), // not even PING: it may do the rest
-                Some("ERR") if password.is_some() => Err(RedisError::Refused(format!(
-                    "{address} does not take the password of the journal's URL: {error}"
-                ))),
-                _ => Err(error),
-            },
-            Err(RedisError::Protocol(what)) => {
-                Err(RedisError::Refused(format!("{address} is not a Redis server: it says {what}")))
+                ));
             }
-            Err(error) => Err(error),
+            Some("WRONGPASS") => {
+                return RedisError::Refused(format!(
+                    "{address} does not accept the user or the password of the journal's URL"
+                ));
+            }
+            Some("ERR") if says("max number of clients") => {
+                return RedisError::NotNow(format!("{address} takes no more connections"));
+            }
+            Some("ERR") if self.account.password.is_some() => {
+                return RedisError::Refused(format!(
+                    "{address} does not take the password of the journal's URL: {}",
+                    RedisError::from(error)
+                ));
+            }
+            Some(_) => return error.into(),
+            None => {}
+        }
+        if let Some(why) = self.wrong_encryption(address, &error) {
+            RedisError::Refused(why)
+        } else if let Some(error) = tls_error(&error) {
+            RedisError::Refused(format!("no TLS with {address}: {error}"))
+        } else if error.kind() == ErrorKind::Parse {
+            RedisError::Refused(format!(
+                "{address} is not a Redis server: what it says is not the protocol of Redis"
+            ))
+        } else {
+            unreachable(address, error)
+        }
+    }
+
+    /// Whether the server would have answered with TLS when it was asked without, or the other way
+    /// round. Neither side says so: one hangs up, the other waits for the end of a line.
+    fn wrong_encryption(&self, address: &Address, error: &::redis::RedisError) -> Option<String> {
+        match &self.tls {
+            // Who speaks TLS keeps nobody waiting.
+            None if error.is_timeout() => None,
+            None => self.answers(address, Some(&SYSTEM_AUTHORITIES)).then(|| {
+                format!("{address} speaks TLS, and the journal's URL does not: use rediss://")
+            }),
+            Some(_) => self.answers(address, None).then(|| {
+                format!("{address} does not speak TLS, and the journal's URL does: use redis://")
+            }),
+        }
+    }
+
+    /// Whether anything that makes sense comes back, be it a refusal.
+    fn answers(&self, address: &Address, tls: Option<&TlsCertificates>) -> bool {
+        let answer = connect(address, tls, self.timeout).and_then(|mut connection| {
+            connection.write(&[cmd("PING")])?;
+            connection.read()
+        });
+        match answer {
+            Ok(_) => true,
+            Err(error) => {
+                let has_shaken_hands =
+                    |error: &rustls::Error| !matches!(error, rustls::Error::InvalidMessage(_));
+                error.code().is_some() || tls_error(&error).is_some_and(has_shaken_hands)
+            }
         }
     }
 }
@@ -131,71 +144,81 @@ impl Connection {
     ///
     /// # Errors
     /// See [`RedisError`].
-    pub fn call(&mut self, parts: &[&str]) -> Result<Reply, RedisError> {
-        self.requests.request(parts);
-        self.send()?;
+    pub fn call(&mut self, parts: &[&str]) -> Result<Value, RedisError> {
+        let mut request = Cmd::new();
+        for part in parts {
+            request.arg(part);
+        }
+        self.send(&[request])?;
         self.reply()
     }
 
-    /// Where requests are gathered until [`Self::send`].
-    pub fn requests(&mut self) -> &mut Requests {
-        &mut self.requests
-    }
-
-    /// Sends what was gathered.
+    /// Sends requests together.
     ///
     /// # Errors
     /// [`RedisError::Io`].
-    pub fn send(&mut self) -> Result<(), RedisError> {
-        self.requests.send(&mut self.socket).map_err(RedisError::Io)
+    pub fn send(&mut self, requests: &[Cmd]) -> Result<(), RedisError> {
+        Ok(self.write(requests)?)
     }
 
     /// The next reply.
     ///
     /// # Errors
-    /// See [`RedisError`].
-    pub fn reply(&mut self) -> Result<Reply, RedisError> {
-        self.replies.reply(&mut self.socket)
+    /// [`RedisError::Server`] when the server refuses; otherwise the connection is broken.
+    pub fn reply(&mut self) -> Result<Value, RedisError> {
+        Ok(self.read()?)
     }
 
-    /// The head of an array; `None` for nil.
-    ///
-    /// # Errors
-    /// See [`RedisError`].
-    pub fn array(&mut self) -> Result<Option<usize>, RedisError> {
-        self.replies.array(&mut self.socket)
+    fn write(&mut self, requests: &[Cmd]) -> Result<(), ::redis::RedisError> {
+        let mut bytes = Vec::new();
+        for request in requests {
+            request.write_packed_command(&mut bytes);
+        }
+        self.redis.send_packed_command(&bytes)
     }
 
-    /// A string, lent until the next call.
-    ///
-    /// # Errors
-    /// See [`RedisError`].
-    pub fn bulk(&mut self) -> Result<&[u8], RedisError> {
-        self.replies.bulk(&mut self.socket)
+    fn read(&mut self) -> Result<Value, ::redis::RedisError> {
+        match self.redis.recv_response()? {
+            Value::ServerError(error) => Err(error.into()),
+            // Errors within an array are for whoever reads the array.
+            reply => Ok(reply),
+        }
     }
 }
 
-fn at(address: &Address, error: &io::Error) -> RedisError {
-    RedisError::Io(io::Error::new(error.kind(), format!("no connection to {address}: {error}")))
-}
-
-fn handshake(
-    config: Arc<rustls::ClientConfig>,
+/// A connection over which nothing has been said yet: also no handshake.
+fn connect(
     address: &Address,
-    mut socket: TcpStream,
-) -> Result<StreamOwned<ClientConnection, TcpStream>, RedisError> {
-    let name = ServerName::try_from(address.host.clone()).map_err(|_| {
-        RedisError::Refused(format!("`{}` is not a name that a certificate can have", address.host))
-    })?;
-    let mut tls = ClientConnection::new(config, name)
-        .map_err(|error| RedisError::Refused(format!("no TLS with {address}: {error}")))?;
-    while tls.is_handshaking() {
-        tls.complete_io(&mut socket).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => {
-                RedisError::Refused(format!("no TLS with {address}: {error}"))
-            }
-            _ => at(address, &error),
-        })?;
+    tls: Option<&TlsCertificates>,
+    timeout: Duration,
+) -> Result<Connection, ::redis::RedisError> {
+    let Address { host, port } = address.clone();
+    let to = match tls {
+        None => ConnectionAddr::Tcp(host, port),
+        Some(_) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+    };
+    let info = to
+        .into_connection_info()?
+        .set_tcp_settings(TcpSettings::default().set_nodelay(true))
+        .set_redis_settings(RedisConnectionInfo::default().set_skip_set_lib_name());
+    let client = match tls {
+        None => Client::open(info)?,
+        Some(authorities) => Client::build_with_tls(info, authorities.clone())?,
+    };
+    let redis = client.get_connection_with_timeout(timeout)?;
+    redis.set_read_timeout(Some(timeout))?;
+    redis.set_write_timeout(Some(timeout))?;
+    Ok(Connection { redis })
+}
+
+/// No connection, for a reason that may pass; what cannot pass is refused.
+fn unreachable(address: &Address, error: ::redis::RedisError) -> RedisError {
+    match RedisError::from(error) {
+        RedisError::Io(error) => {
+            let why = format!("no connection to {address}: {error}");
+            RedisError::Io(io::Error::new(error.kind(), why))
+        }
+        RedisError::Refused(why) => RedisError::Refused(format!("{address}: {why}")),
+        other => other,
     }
-    Ok(StreamOwned::new(tls, socket))
 }

@@ -8,14 +8,12 @@
 use std::fmt;
 use std::str::{self, FromStr};
 
+use ::redis::{Cmd, Value};
 use gradebook_core::{Entry, ExamNumber, Position, Pseudonym, Score, StudentId, Timestamp};
 
-use super::connection::Connection;
 use super::error::RedisError;
-use super::resp::Requests;
-
-/// How many arguments of the append script make one entry.
-pub const ARGUMENTS: usize = 4;
+use super::link::odd;
+use super::reply::Reply as _;
 
 /// The id of an entry in the stream: its position, and the term in which it was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,21 +41,16 @@ impl FromStr for EntryId {
     }
 }
 
-/// Writes an entry as [`ARGUMENTS`] arguments of the append script. An erasure has an empty
+/// Writes an entry as four arguments of the append script. An erasure has an empty
 /// student: no student has.
-pub fn write(requests: &mut Requests, entry: &Entry) {
+pub fn write(request: &mut Cmd, entry: &Entry) {
     match entry {
         Entry::Scored { student, exam, score, received } => {
-            requests.part(student.as_str());
-            requests.number(exam.get());
-            requests.part(ryu::Buffer::new().format_finite(score.get()));
-            requests.number(received.as_ms());
+            request.arg(student.as_str()).arg(exam.get());
+            request.arg(ryu::Buffer::new().format_finite(score.get())).arg(received.as_ms());
         }
         Entry::Erased { student, suppress } => {
-            requests.part("");
-            requests.part(hex(&student.0));
-            requests.part(if *suppress { "1" } else { "0" });
-            requests.part("");
+            request.arg("").arg(hex(&student.0)).arg(if *suppress { "1" } else { "0" }).arg("");
         }
     }
 }
@@ -90,31 +83,23 @@ pub struct Written {
 /// # Errors
 /// [`RedisError::Refused`] for an entry that this program did not write; otherwise see
 /// [`RedisError`].
-pub fn read_each(
-    connection: &mut Connection,
-    mut take: impl FnMut(Written),
-) -> Result<usize, RedisError> {
-    let count = connection.array()?.unwrap_or(0);
-    for _ in 0..count {
-        if connection.array()? != Some(2) {
-            return Err(RedisError::Protocol("an entry that is no pair".to_owned()));
-        }
-        let id = text(connection.bulk()?)?.parse()?;
-        let entry = read_fields(connection, id)?;
+pub fn read_each(reply: &Value, mut take: impl FnMut(Written)) -> Result<usize, RedisError> {
+    let entries = reply.array();
+    for entry in entries {
+        let [id, fields] = entry.array() else { return Err(odd("entry")) };
+        let id = text(id)?.parse()?;
+        let entry = read_fields(fields.array(), id)?;
         take(Written { id, entry });
     }
-    Ok(count)
+    Ok(entries.len())
 }
 
-fn read_fields(connection: &mut Connection, id: EntryId) -> Result<Entry, RedisError> {
-    let mut fields = Fields::default();
-    let count = connection.array()?.unwrap_or(0);
-    for _ in 0..count / 2 {
-        let field = Field::of(connection.bulk()?);
-        let value = text(connection.bulk()?)?;
-        fields.set(field, value).ok_or_else(|| foreign(id))?;
+fn read_fields(fields: &[Value], id: EntryId) -> Result<Entry, RedisError> {
+    let mut found = Fields::default();
+    for pair in fields.chunks_exact(2) {
+        found.set(Field::of(text(&pair[0])?), text(&pair[1])?).ok_or_else(|| foreign(id))?;
     }
-    fields.entry().ok_or_else(|| foreign(id))
+    found.entry().ok_or_else(|| foreign(id))
 }
 
 #[derive(Clone, Copy)]
@@ -129,14 +114,14 @@ enum Field {
 }
 
 impl Field {
-    fn of(name: &[u8]) -> Self {
+    fn of(name: &str) -> Self {
         match name {
-            b"student" => Self::Student,
-            b"exam" => Self::Exam,
-            b"score" => Self::Score,
-            b"received" => Self::Received,
-            b"erased" => Self::Erased,
-            b"suppress" => Self::Suppress,
+            "student" => Self::Student,
+            "exam" => Self::Exam,
+            "score" => Self::Score,
+            "received" => Self::Received,
+            "erased" => Self::Erased,
+            "suppress" => Self::Suppress,
             _ => Self::Other,
         }
     }
@@ -180,8 +165,8 @@ impl Fields {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, RedisError> {
-    str::from_utf8(bytes).map_err(|_| RedisError::Refused("the journal is not UTF-8".to_owned()))
+fn text(value: &Value) -> Result<&str, RedisError> {
+    value.text().ok_or_else(|| RedisError::Refused("the journal is not of UTF-8 texts".to_owned()))
 }
 
 fn foreign(id: EntryId) -> RedisError {

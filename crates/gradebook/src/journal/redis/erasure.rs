@@ -1,11 +1,13 @@
 //! Erasing a student: an entry that says so at once, and the deletion of all entries that name
 //! them soon after.
 
+use ::redis::cmd;
 use gradebook_core::{Entry, Position, Pseudonym, StudentId};
 
 use super::entry;
 use super::error::RedisError;
 use super::link::{Link, odd};
+use super::reply::Reply;
 use super::scripts::Script;
 use super::{Identity, JournalError};
 use crate::config::redis::RedisUrl;
@@ -38,7 +40,7 @@ pub fn append(
     let suppress = if suppress { "1" } else { "0" };
     let arguments = ["*", writer, &key, &pseudonym, suppress];
     let reply = link.run(Script::Erase, Some(|keys| &keys.erasing), &arguments)?;
-    let position = reply.array().get(1).and_then(super::resp::Reply::integer);
+    let position = reply.array().get(1).and_then(Reply::integer);
     position.map(Position::new).ok_or_else(|| odd("position"))
 }
 
@@ -113,15 +115,11 @@ fn delete(link: &mut Link, ids: &[String]) -> Result<(), RedisError> {
         return Ok(());
     }
     link.with(|connection, _, keys| {
-        let mut parts = vec!["XDEL", &keys.journal];
-        parts.extend(ids.iter().map(String::as_str));
-        let requests = connection.requests();
-        requests.request(&["MULTI"]);
+        let (mut count, mut delete) = (cmd("HINCRBY"), cmd("XDEL"));
         // A copy that is being made would bring them back: it is of no use any more.
-        requests.request(&["HINCRBY", &keys.meta, "deletions", "1"]);
-        requests.request(&parts);
-        requests.request(&["EXEC"]);
-        connection.send()?;
+        count.arg(&keys.meta).arg("deletions").arg(1);
+        delete.arg(&keys.journal).arg(ids);
+        connection.send(&[cmd("MULTI"), count, delete, cmd("EXEC")])?;
         (0..4).try_for_each(|_| connection.reply().map(drop))
     })
 }

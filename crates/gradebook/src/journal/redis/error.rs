@@ -1,6 +1,10 @@
 //! What can go wrong between this process and Redis.
 
+use std::error::Error;
 use std::io;
+use std::sync::Arc;
+
+use ::redis::ErrorKind;
 
 use crate::journal::JournalError;
 
@@ -70,6 +74,47 @@ impl RedisError {
             Self::Io(_) | Self::Protocol(_) | Self::Refused(_) | Self::NotNow(_) => false,
         }
     }
+}
+
+impl From<::redis::RedisError> for RedisError {
+    fn from(error: ::redis::RedisError) -> Self {
+        if let Some(code) = error.code() {
+            let detail = error.detail().unwrap_or_default();
+            return Self::Server(format!("{code} {detail}").trim_end().to_owned());
+        }
+        if error.is_timeout() {
+            return Self::Io(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "no answer within the timeout",
+            ));
+        }
+        match (error.kind(), inner::<io::Error>(&error).map(io::Error::kind)) {
+            (ErrorKind::Parse, _) => Self::Protocol(one_line(&error)),
+            (_, Some(kind @ io::ErrorKind::UnexpectedEof)) => {
+                Self::Io(io::Error::new(kind, "the connection was closed"))
+            }
+            (_, Some(kind)) => Self::Io(io::Error::new(kind, error)),
+            // Names and authorities that cannot be used.
+            _ => Self::Refused(one_line(&error)),
+        }
+    }
+}
+
+/// The error of TLS that an error is about.
+#[must_use]
+pub fn tls_error(error: &::redis::RedisError) -> Option<&rustls::Error> {
+    let within_io = || inner::<io::Error>(error)?.get_ref()?.downcast_ref();
+    inner(error).or_else(within_io)
+}
+
+/// What the crate has wrapped.
+fn inner<Wrapped: Error + 'static>(error: &::redis::RedisError) -> Option<&Wrapped> {
+    error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?.downcast_ref()
+}
+
+/// An error of the crate in one line: its parser takes several.
+fn one_line(error: &::redis::RedisError) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl From<RedisError> for JournalError {

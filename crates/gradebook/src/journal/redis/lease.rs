@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::entry;
 use super::link::Link;
+use super::reply::Reply as _;
 use super::scripts::Script;
 use super::{Identity, JournalError};
 use crate::config::redis::RedisUrl;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use ::redis::{Value, cmd};
 use gradebook_core::Position;
 
 use super::connection::Connection;
@@ -9,7 +10,7 @@ use super::entry::{self, EntryId, Written};
 use super::error::RedisError;
 use super::lineage::Term;
 use super::primary::Primary;
-use super::resp::Reply;
+use super::reply::Reply as _;
 use super::scripts::{Keys, Script, Scripts};
 use crate::config::redis::RedisUrl;
 
@@ -115,13 +116,11 @@ impl Link {
         script: Script,
         key: Option<fn(&Keys) -> &String>,
         arguments: &[&str],
-    ) -> Result<Reply, RedisError> {
+    ) -> Result<Value, RedisError> {
         self.with(|connection, scripts, keys| {
-            begin_script(connection, scripts, keys, script, key, arguments.len());
-            for argument in arguments {
-                connection.requests().part(argument);
-            }
-            connection.send()?;
+            let mut request = scripts.request(script, keys, key);
+            request.arg(arguments);
+            connection.send(&[request])?;
             connection.reply()
         })
         .map_err(named)
@@ -157,41 +156,17 @@ impl Link {
         take: impl FnMut(Written),
     ) -> Result<usize, RedisError> {
         self.with(|connection, _, keys| {
-            let (from, limit) = (from.to_string(), limit.to_string());
-            connection.requests().request(&["XRANGE", &keys.journal, &from, "+", "COUNT", &limit]);
-            connection.send()?;
-            entry::read_each(connection, take)
+            let mut request = cmd("XRANGE");
+            request.arg(&keys.journal).arg(from).arg("+").arg("COUNT").arg(limit);
+            connection.send(&[request])?;
+            entry::read_each(&connection.reply()?, take)
         })
-    }
-}
-
-/// Begins the request that runs `script`; exactly `arguments` parts must follow.
-pub fn begin_script(
-    connection: &mut Connection,
-    scripts: &Scripts,
-    keys: &Keys,
-    script: Script,
-    key: Option<fn(&Keys) -> &String>,
-    arguments: usize,
-) {
-    let key = key.map(|key| key(keys));
-    let count = 3 + usize::from(key.is_some());
-    let requests = connection.requests();
-    requests.begin(3 + count + arguments);
-    requests.part("EVALSHA");
-    requests.part(scripts.digest(script));
-    requests.number(count as u64);
-    requests.part(&keys.journal);
-    requests.part(&keys.terms);
-    requests.part(&keys.meta);
-    if let Some(key) = key {
-        requests.part(key);
     }
 }
 
 /// Reads a term as `XRANGE` shows it.
 #[must_use]
-pub fn term_of(reply: &Reply) -> Option<Term> {
+pub fn term_of(reply: &Value) -> Option<Term> {
     let [id, fields] = reply.array() else { return None };
     let [_, after, _, writer, ..] = fields.array() else { return None };
     Some(Term {

@@ -14,7 +14,7 @@ mod lease;
 mod lineage;
 mod link;
 mod primary;
-mod resp;
+mod reply;
 mod scripts;
 pub mod segment;
 mod sent;
@@ -22,6 +22,7 @@ mod tail;
 
 use std::sync::Arc;
 
+use ::redis::Cmd;
 use gradebook_core::{Entry, Position, PseudonymKey, StudentId, Timestamp};
 
 pub use compaction::{Compacted, compact};
@@ -30,10 +31,10 @@ pub use error::RedisError;
 pub use lease::Lease;
 pub use tail::{Followed, Tail};
 
-use self::connection::Connection;
 use self::entry::EntryId;
 use self::lineage::{Term, common_prefix};
 use self::link::{Link, State, odd};
+use self::reply::Reply as _;
 use self::scripts::{Keys, Script, Scripts};
 use self::sent::{Batch, Sent, TooOld};
 use super::{Checkpoint, Identity, Journal, JournalError};
@@ -207,8 +208,8 @@ impl RedisJournal {
     fn send(&mut self, run: &Run, batch: Batch) -> Result<Position, JournalError> {
         let term = run.terms.last().ok_or_else(|| odd("run"))?.number;
         let answer = self.link.with(|connection, scripts, keys| {
-            request_append(connection, scripts, keys, run.tail, (term, &self.writer), &batch);
-            connection.send()?;
+            let request = append(scripts, keys, run.tail, (term, &self.writer), &batch);
+            connection.send(&[request])?;
             connection.reply()
         });
         self.sent.sending(batch);
@@ -339,29 +340,23 @@ impl Journal for RedisJournal {
     }
 }
 
-fn request_append(
-    connection: &mut Connection,
+/// The request that appends `batch`.
+fn append(
     scripts: &Scripts,
     keys: &Keys,
     tail: EntryId,
     (term, writer): (u64, &str),
     batch: &Batch,
-) {
-    let arguments = 4 + 2 * batch.checkpoints.len() + entry::ARGUMENTS * batch.entries.len();
-    let key: Option<fn(&Keys) -> &String> = Some(|keys| &keys.checkpoints);
-    link::begin_script(connection, scripts, keys, Script::Append, key, arguments);
-    let requests = connection.requests();
-    requests.part(tail.to_string());
-    requests.number(term);
-    requests.part(writer);
-    requests.number(batch.checkpoints.len() as u64);
+) -> Cmd {
+    let mut request = scripts.request(Script::Append, keys, Some(|keys| &keys.checkpoints));
+    request.arg(tail.to_string()).arg(term).arg(writer).arg(batch.checkpoints.len());
     for Checkpoint { feed, last_event_id } in &batch.checkpoints {
-        requests.part(feed.as_bytes());
-        requests.part(last_event_id.as_bytes());
+        request.arg(feed.as_bytes()).arg(last_event_id.as_bytes());
     }
     for entry in &batch.entries {
-        entry::write(requests, entry);
+        entry::write(&mut request, entry);
     }
+    request
 }
 
 /// Refuses a journal that is gone or another one than before: it must not be begun anew unasked.

@@ -1,14 +1,14 @@
 //! Finds the primary that has the gradebook, and refuses servers that would lose it.
 
-use std::sync::Arc;
+use std::path::Path;
 
+use ::redis::TlsCertificates;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use super::connection::{Connection, Dialer};
+use super::connection::{Connection, Dialer, SYSTEM_AUTHORITIES};
 use super::error::RedisError;
-use super::resp::Reply;
+use super::reply::Reply as _;
 use crate::config::redis::{Account, Address, RedisUrl, Topology};
 
 /// The oldest version of Redis that will do: streams that keep their last id through deletions and
@@ -29,7 +29,11 @@ impl Primary {
     /// # Errors
     /// [`RedisError::Refused`] when the file with the authorities cannot be used.
     pub fn new(url: RedisUrl, key: String) -> Result<Self, RedisError> {
-        let tls = if url.tls { Some(tls(&url)?) } else { None };
+        let tls = match &url.options.ca {
+            _ if !url.tls => None,
+            None => Some(SYSTEM_AUTHORITIES),
+            Some(path) => Some(authorities(path)?),
+        };
         let timeout = url.options.timeout;
         let dialer = Dialer { account: url.account.clone(), timeout, tls };
         let password = url.options.sentinel_password.clone();
@@ -133,7 +137,7 @@ impl Primary {
             )),
             _ => error,
         })?;
-        match (reply.array().first().and_then(Reply::text), &self.url.topology) {
+        match (reply.array().first().and_then(|role| role.text()), &self.url.topology) {
             (Some("master"), _) => Ok(()),
             (Some("slave"), Topology::Single(_)) => Err(RedisError::Refused(format!(
                 "{address} is a replica and takes nothing: name its primary, or use \
@@ -218,32 +222,18 @@ fn ask_sentinel(
     }
 }
 
-fn tls(url: &RedisUrl) -> Result<Arc<rustls::ClientConfig>, RedisError> {
-    let refused = |error: &dyn std::fmt::Display| {
-        RedisError::Refused(format!("the authorities for TLS cannot be used: {error}"))
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| refused(&error))?;
-    let config = match &url.options.ca {
-        None => {
-            builder.with_platform_verifier().map_err(|error| refused(&error))?.with_no_client_auth()
-        }
-        Some(path) => {
-            let mut roots = rustls::RootCertStore::empty();
-            let file = |error: &dyn std::fmt::Display| {
-                RedisError::Refused(format!("{}: {error}", path.display()))
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| file(&error))? {
-                let certificate = certificate.map_err(|error| file(&error))?;
-                roots.add(certificate).map_err(|error| file(&error))?;
-            }
-            if roots.is_empty() {
-                return Err(file(&"no certificate in it"));
-            }
-            builder.with_root_certificates(roots).with_no_client_auth()
-        }
-    };
-    Ok(Arc::new(config))
+/// The authorities in a file, each looked at: later nobody could say which file was wrong.
+fn authorities(path: &Path) -> Result<TlsCertificates, RedisError> {
+    let file =
+        |error: &dyn std::fmt::Display| RedisError::Refused(format!("{}: {error}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| file(&error))?;
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| file(&error))?;
+        roots.add(certificate).map_err(|error| file(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(file(&"no certificate in it"));
+    }
+    Ok(TlsCertificates { client_tls: None, root_cert: Some(pem) })
 }

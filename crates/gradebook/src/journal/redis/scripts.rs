@@ -1,7 +1,10 @@
 //! What Redis does in one step: the scripts, and the keys that they work on.
 
+use ::redis::{Cmd, cmd};
+
 use super::connection::Connection;
 use super::error::RedisError;
+use super::reply::Reply as _;
 
 /// The keys of one gradebook. All share a hash tag, so in a cluster all are in one slot.
 #[derive(Clone, Debug)]
@@ -86,10 +89,11 @@ impl Scripts {
     /// # Errors
     /// See [`RedisError`].
     pub fn load(connection: &mut Connection) -> Result<Self, RedisError> {
-        for source in SOURCES {
-            connection.requests().request(&["SCRIPT", "LOAD", source]);
-        }
-        connection.send()?;
+        connection.send(&SOURCES.map(|source| {
+            let mut request = cmd("SCRIPT");
+            request.arg("LOAD").arg(source);
+            request
+        }))?;
         let mut digests = Vec::with_capacity(SOURCES.len());
         for _ in SOURCES {
             let reply = connection.reply().map_err(|error| match error.code() {
@@ -103,9 +107,14 @@ impl Scripts {
         Ok(Self { digests })
     }
 
-    /// The digest by which the server knows `script`.
+    /// The request that runs `script` on the gradebook with these keys, and with `key` beside the
+    /// three that every script has. Its arguments follow.
     #[must_use]
-    pub fn digest(&self, script: Script) -> &str {
-        &self.digests[script as usize]
+    pub fn request(&self, script: Script, keys: &Keys, key: Option<fn(&Keys) -> &String>) -> Cmd {
+        let key = key.map(|key| key(keys));
+        let mut request = cmd("EVALSHA");
+        request.arg(&self.digests[script as usize]).arg(3 + usize::from(key.is_some()));
+        request.arg(&keys.journal).arg(&keys.terms).arg(&keys.meta).arg(key);
+        request
     }
 }

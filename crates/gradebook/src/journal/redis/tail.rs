@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use ::redis::{Cmd, Value, cmd};
 use gradebook_core::{Entry, Position};
 
-use super::connection::Connection;
 use super::entry::{self, Written};
 use super::lineage::{Term, common_prefix};
 use super::link::{Link, State, odd, term_of};
+use super::reply::Reply as _;
 use super::{Identity, JournalError, RedisError, check_identity};
 use crate::config::redis::RedisUrl;
 use crate::journal::BATCH_ENTRIES_MAX;
@@ -124,29 +125,25 @@ impl Tail {
         // Everything at the position that was seen counts as seen, whatever its term.
         let after = format!("{}-{}", self.seen, u64::MAX);
         let patience = BLOCK.min(self.link.url().options.timeout / 2);
-        let (block, limit) = (patience.as_millis().to_string(), BATCH_ENTRIES_MAX.to_string());
         self.link.with(|connection, _, keys| {
-            let requests = connection.requests();
-            requests.request(&[
-                "XREAD",
-                "COUNT",
-                &limit,
-                "BLOCK",
-                &block,
-                "STREAMS",
-                &keys.journal,
-                &after,
-            ]);
-            requests.request(&["XREVRANGE", &keys.journal, "+", "-", "COUNT", "1"]);
-            requests.request(&["XREVRANGE", &keys.terms, "+", "-", "COUNT", "1"]);
-            connection.send()?;
-            let entries = read_stream(connection)?;
+            let mut next = cmd("XREAD");
+            next.arg("COUNT").arg(BATCH_ENTRIES_MAX).arg("BLOCK").arg(patience.as_millis());
+            next.arg("STREAMS").arg(&keys.journal).arg(after);
+            connection.send(&[next, last_of(&keys.journal), last_of(&keys.terms)])?;
+            let entries = read_stream(&connection.reply()?)?;
             let mut end = Position::START;
-            entry::read_each(connection, |written| end = written.id.position)?;
+            entry::read_each(&connection.reply()?, |written| end = written.id.position)?;
             let newest = connection.reply()?;
             Ok(Exchange { entries, end, newest: newest.array().first().and_then(term_of) })
         })
     }
+}
+
+/// The request for the last entry of a stream.
+fn last_of(stream: &str) -> Cmd {
+    let mut request = cmd("XREVRANGE");
+    request.arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
+    request
 }
 
 /// What one exchange with Redis brings.
@@ -160,20 +157,18 @@ struct Exchange {
 }
 
 /// Reads the reply to `XREAD` on one stream.
-fn read_stream(connection: &mut Connection) -> Result<Vec<(Position, Entry)>, RedisError> {
+fn read_stream(reply: &Value) -> Result<Vec<(Position, Entry)>, RedisError> {
     let mut entries = Vec::new();
-    match connection.array()? {
-        None => {}
-        Some(1) => {
-            if connection.array()? != Some(2) {
-                return Err(odd("stream"));
-            }
-            connection.bulk()?;
-            entry::read_each(connection, |Written { id, entry }| {
+    match reply.array() {
+        [] => {}
+        [stream] => {
+            let [_, written] = stream.array() else { return Err(odd("stream")) };
+            entries.reserve(written.array().len());
+            entry::read_each(written, |Written { id, entry }| {
                 entries.push((id.position, entry));
             })?;
         }
-        Some(_) => return Err(odd("number of streams")),
+        _ => return Err(odd("number of streams")),
     }
     Ok(entries)
 }
