@@ -87,7 +87,8 @@ pub static EXAM: Parameter = Parameter {
         let exam = ExamNumber::parse(text).map_err(
             |_| "must be an integer from 0 to 9007199254740991, without sign or leading zeros",
         )?;
-        push(&mut query.exams, exam)
+        push(&mut query.exams, exam);
+        Ok(())
     },
 };
 
@@ -106,7 +107,8 @@ pub static STUDENT: Parameter = Parameter {
     read: |query, _, text| {
         let student = StudentId::parse(text)
             .map_err(|_| "must be at most 512 bytes of UTF-8 without control characters")?;
-        push(&mut query.students, student)
+        push(&mut query.students, student);
+        Ok(())
     },
 };
 
@@ -310,14 +312,10 @@ pub fn names(parameters: &[&'static Parameter]) -> Vec<&'static str> {
     names
 }
 
-fn push<Value: PartialEq>(values: &mut Vec<Value>, value: Value) -> Result<(), String> {
-    if values.len() == REPEATS_MAX {
-        return Err(format!("may be repeated at most {REPEATS_MAX} times"));
-    }
+fn push<Value: PartialEq>(values: &mut Vec<Value>, value: Value) {
     if !values.contains(&value) {
         values.push(value);
     }
-    Ok(())
 }
 
 fn read_score(text: &str) -> Result<Score, String> {

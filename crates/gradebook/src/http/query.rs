@@ -7,7 +7,7 @@ use gradebook_core::{ExamNumber, Score, StudentId, Timestamp};
 
 use super::accept::MediaType;
 use super::pages::ROWS_DEFAULT;
-use super::parameters::{self, LIMIT_MAX, Parameter, Role};
+use super::parameters::{self, LIMIT_MAX, Parameter, REPEATS_MAX, Role};
 use super::percent;
 use super::problem::{ParameterError, Problem};
 use super::resource::Resource;
@@ -70,6 +70,7 @@ impl Query {
         let pairs = pairs(text)?;
         let pairs = known(resource, parameters, &pairs)?;
         refuse_duplicates(&pairs)?;
+        refuse_too_many(&pairs)?;
         let mut query = Self::default();
         let mut errors = Vec::new();
         for Pair { parameter, name, value } in pairs {
@@ -228,6 +229,18 @@ fn refuse_duplicates(pairs: &[Pair<'_>]) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+fn refuse_too_many(pairs: &[Pair<'_>]) -> Result<(), Problem> {
+    let times = |name| pairs.iter().filter(|pair| pair.parameter.name == name).count();
+    let too_many = pairs
+        .iter()
+        .enumerate()
+        .find(|(index, pair)| *index >= REPEATS_MAX && times(pair.parameter.name) > REPEATS_MAX);
+    too_many.map_or(Ok(()), |(_, pair)| {
+        let detail = format!("may be repeated at most {REPEATS_MAX} times");
+        Err(Problem::invalid_parameter(pair.name, detail))
+    })
 }
 
 fn append(text: &mut String, name: &str, value: &str) {

@@ -1,10 +1,13 @@
 //! `/openapi.json`: the committed document, and the service held against it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{Held, Service};
+use serde_json::{Value, json};
+
+use crate::support::{EventStream, Held, ScriptedFeed, Service, violation};
 
 #[tokio::test]
 async fn the_committed_document_is_what_is_served() {
@@ -41,6 +44,10 @@ async fn every_path_of_the_document_is_served_and_no_other_method() {
         let media_type = answer.header("content-type");
         let content = &item["get"]["responses"]["200"]["content"];
         assert!(content.get(media_type).is_some(), "{template}: {media_type} in {content}");
+        let described = content[media_type]["schema"].clone();
+        if described["type"] != "string" {
+            assert_eq!(violation(&document, &described, &answer.json()), None, "{template}");
+        }
         // What the service says it allows is what is described.
         let refused = held.service.get(&format!("{path}?no_such_parameter=1")).await.json();
         let parameters = item["get"]["parameters"].as_array();
@@ -48,6 +55,86 @@ async fn every_path_of_the_document_is_served_and_no_other_method() {
         let mut names: Vec<_> = names.map(|name| name.as_str().unwrap().to_owned()).collect();
         names.sort();
         assert_eq!(refused["allowed"], serde_json::json!(names), "{template}");
+    }
+}
+
+/// A stream, and the types of the events that it has sent so far.
+struct Watched {
+    template: &'static str,
+    stream: EventStream,
+    seen: BTreeSet<String>,
+}
+
+impl Watched {
+    /// Reads until an event called `last`; each must be as the document says.
+    async fn until(&mut self, last: &str, document: &Value) {
+        let pointer = format!("/paths/{}/get", self.template.replace('/', "~1"));
+        let operation = document.pointer(&pointer).unwrap();
+        let schema = &operation["responses"]["200"]["content"]["text/event-stream"]["schema"];
+        loop {
+            let event = self.stream.next().await;
+            let mut told = json!({ "event": event.name, "data": event.data.to_string() });
+            if let Some(id) = &event.id {
+                told["id"] = json!(id);
+            }
+            assert_eq!(violation(document, schema, &told), None, "{}: {told}", self.template);
+            self.seen.insert(event.name.clone());
+            if event.name == last {
+                break;
+            }
+        }
+    }
+}
+
+/// The types of event that the document says a resource has.
+fn described_events(document: &Value, template: &str) -> BTreeSet<String> {
+    let operation = &document["paths"][template]["get"];
+    let content = &operation["responses"]["200"]["content"]["text/event-stream"];
+    let pointer = content["schema"]["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+    let types = document.pointer(pointer).unwrap()["oneOf"].as_array().unwrap();
+    let name = |one: &Value| one["properties"]["event"]["const"].as_str().unwrap().to_owned();
+    types.iter().map(name).collect()
+}
+
+#[tokio::test]
+async fn every_event_of_every_stream_is_as_the_document_says() {
+    let feed = ScriptedFeed::start().await;
+    let service = Service::start(&["--journal", "memory:", "--feed", &feed.url()]).await;
+    let mut connection = feed.accept_stream().await;
+    for (student, exam, score) in [("bar", 3, 0.25), ("foo", 3, 0.5), ("foo", 4, 1.0)] {
+        connection.score(student, exam, score).await;
+    }
+    service.eventually("/exams/4", |_| true).await;
+    let document = service.json("/openapi.json").await;
+    let mut all = Vec::new();
+    for (template, path) in [
+        ("/students", "/students"),
+        ("/students/{id}", "/students/foo"),
+        ("/exams", "/exams"),
+        ("/exams/{number}", "/exams/3"),
+        ("/results", "/results"),
+    ] {
+        let stream = EventStream::open(&service, path, Some("of another journal")).await;
+        let mut watched = Watched { template, stream, seen: BTreeSet::new() };
+        watched.until("reset", &document).await;
+        watched.until("snapshot", &document).await;
+        all.push(watched);
+    }
+    connection.score("foo", 3, 0.75).await;
+    for watched in &mut all {
+        let is_list = ["/students", "/exams"].contains(&watched.template);
+        watched.until(if is_list { "upsert" } else { "result" }, &document).await;
+    }
+    assert_eq!(service.send("DELETE", "/students/foo", &[]).await.status, 204);
+    for watched in &mut all {
+        let is_list = ["/students", "/exams"].contains(&watched.template);
+        watched.until(if is_list { "removed" } else { "erased" }, &document).await;
+    }
+    drop(connection);
+    for watched in &mut all {
+        watched.until("feed", &document).await;
+        let described = described_events(&document, watched.template);
+        assert_eq!(watched.seen, described, "{}", watched.template);
     }
 }
 
@@ -69,6 +156,7 @@ async fn the_service_keeps_the_contract_whatever_is_asked() {
     let scores = [("foo", 3, 0.991), ("foo", 4, 0.5), ("Zoë", 3, 0.25), ("0", 0, 1.0)];
     let held = Held::new(&scores).await;
     let settings = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/schemathesis.toml");
+    let folder = tempfile::tempdir().unwrap();
     let mut command = tokio::process::Command::new(program);
     command
         .args(["--config-file", settings])
@@ -76,6 +164,8 @@ async fn the_service_keeps_the_contract_whatever_is_asked() {
         // The phases that ask the same in every run: what fuzzing makes up depends on timing too.
         .args(["--phases", "examples,coverage"])
         .args(["--no-color", "--seed", "1"])
+        // What it remembers of a run decides what it asks in the next: each run begins anew.
+        .current_dir(folder.path())
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let run = tokio::time::timeout(RUN_MAX, command.output()).await;

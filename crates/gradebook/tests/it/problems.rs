@@ -147,7 +147,8 @@ async fn a_parameter_can_be_repeated_a_hundred_times() {
         let exams: Vec<_> = (0..times).map(|exam| format!("exam={exam}")).collect();
         exams.join("&")
     };
-    assert_eq!(held.service.get(&format!("/students?{}", query(300))).await.status, 200);
+    assert_eq!(held.service.get(&format!("/students?{}", query(100))).await.status, 200);
+    assert_eq!(held.service.get(&format!("/students?{}", query(101))).await.status, 400);
     assert_eq!(held.service.get(&format!("/students?{}", distinct(100))).await.status, 200);
     let answer = held.service.get(&format!("/students?{}", distinct(101))).await;
     assert_eq!(answer.json()["code"], "invalid-parameter");

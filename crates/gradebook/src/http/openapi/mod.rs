@@ -1,5 +1,6 @@
 //! `/openapi.json`: the contract for machines, from the same tables that serve it.
 
+mod events;
 mod schemas;
 
 use axum::http::{Method, StatusCode};
@@ -177,6 +178,9 @@ fn get_responses(resource: &Resource) -> Value {
         let schema = match media_type {
             MediaType::Json => {
                 json!({ "$ref": format!("#/components/schemas/{}", resource.operation.schema) })
+            }
+            MediaType::EventStream => {
+                json!({ "$ref": format!("#/components/schemas/{}", events::name(resource)) })
             }
             _ => json!({ "type": "string" }),
         };

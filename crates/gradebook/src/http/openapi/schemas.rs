@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 use super::super::parameters::LIMIT_MAX;
 use super::super::problem;
 use super::super::problem_kind::CATALOGUE;
+use super::events;
 
-fn reference(name: &str) -> Value {
+/// A reference to the schema `name`.
+pub fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 /// An object all of whose `properties` are always there.
-fn object(description: &str, properties: &Value) -> Value {
+pub fn object(description: &str, properties: &Value) -> Value {
     let names: Vec<_> =
         properties.as_object().into_iter().flat_map(|members| members.keys()).collect();
     json!({
@@ -31,7 +33,7 @@ fn array(of: &str) -> Value {
 /// Every schema, by its name.
 pub fn schemas() -> Value {
     let mut schemas = json!({});
-    for part in [values(), lists(), results(), operations(), others()] {
+    for part in [values(), lists(), results(), operations(), others(), events::schemas()] {
         for (name, schema) in part.as_object().into_iter().flatten() {
             schemas[name] = schema.clone();
         }
@@ -180,7 +182,7 @@ fn operations() -> Value {
         })),
         "Feed": object("How one feed is.", &json!({
             "feed": text("Its URL, without credentials."),
-            "state": { "type": "string", "enum": ["connecting", "live", "reconnecting", "stopped"] },
+            "state": reference("FeedState"),
             "connectedSince": maybe_instant(),
             "lastEventAt": maybe_instant(),
             "lastEventId": { "type": ["string", "null"] },

@@ -7,6 +7,7 @@ mod feed;
 mod held;
 mod proxy;
 mod redis;
+mod schema;
 mod service;
 
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ pub use feed::{FeedConnection, ScriptedFeed};
 pub use held::Held;
 pub use proxy::Proxy;
 pub use redis::{RedisCluster, RedisServer, Sentinels, free_port, wait_for};
+pub use schema::violation;
 pub use service::{Answer, Service, finished};
 
 /// How long anything may take before a test gives up on it. Generous: it bounds a failure, and
