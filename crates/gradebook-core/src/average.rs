@@ -6,7 +6,7 @@ use crate::Score;
 const FRACTION_BITS: i32 = 96;
 
 /// Explicit mantissa bits of an IEEE-754 double, and the bias of its exponent (IEEE 754-2019 §3.4).
-const MANTISSA_BITS: u32 = 52;
+pub(crate) const MANTISSA_BITS: u32 = 52;
 const EXPONENT_BIAS: i32 = 1023;
 
 /// A sum of up to 2^32 − 1 scores: unsigned fixed point with 96 fractional bits.
@@ -27,6 +27,19 @@ impl Sum {
     pub fn subtract(&mut self, score: Score) {
         self.0 -= fixed_point(score);
     }
+
+    /// An exact quotient in whole units of 2^-`bits` (at most 96), the rest cut off.
+    pub(crate) fn divided(self, count: u32, bits: u32) -> u128 {
+        (self.0 / u128::from(count)) >> (FRACTION_BITS as u32 - bits)
+    }
+}
+
+impl std::iter::Sum<Score> for Sum {
+    fn sum<I: Iterator<Item = Score>>(scores: I) -> Self {
+        let mut sum = Self::default();
+        scores.for_each(|score| sum.add(score));
+        sum
+    }
 }
 
 /// `score` in units of 2^-96, rounded to nearest, ties to even.
@@ -38,19 +51,6 @@ fn fixed_point(score: Score) -> u128 {
     let mantissa = if exponent == 0 { fraction } else { fraction | 1 << MANTISSA_BITS };
     let shift = FRACTION_BITS + exponent.max(1) - EXPONENT_BIAS - MANTISSA_BITS as i32;
     if shift >= 0 { mantissa << shift } else { shift_right_rounded(mantissa, shift.unsigned_abs()) }
-}
-
-/// `score` in whole units of 2^-`bits` (at most 63), the rest cut off.
-pub(crate) fn fraction_bits(score: Score, bits: u32) -> u64 {
-    let exponent = (score.to_bits() >> MANTISSA_BITS) as i32;
-    let mantissa = (score.to_bits() & ((1 << MANTISSA_BITS) - 1)) | (1 << MANTISSA_BITS);
-    let shift = bits as i32 + exponent - EXPONENT_BIAS - MANTISSA_BITS as i32;
-    // A subnormal, whose mantissa has no hidden bit, is far below any such unit.
-    if shift >= 0 {
-        mantissa << shift
-    } else {
-        mantissa.checked_shr(shift.unsigned_abs()).unwrap_or(0)
-    }
 }
 
 /// `value / 2^shift`, rounded to nearest, ties to even.
@@ -141,14 +141,16 @@ mod tests {
         }
 
         #[test]
-        fn fraction_bits_are_the_leading_bits_of_the_fixed_point(
+        fn a_sum_divided_by_its_count_has_the_leading_bits_of_the_score(
             value in 0.1..=1.0f64,
             scale in 0i32..40,
             bits in 0u32..=63,
+            count in 1u32..100,
         ) {
             let score = Score::new(value * 2f64.powi(-scale)).unwrap();
+            let sum: Sum = (0..count).map(|_| score).sum();
             let expected = fixed_point(score) >> (FRACTION_BITS as u32 - bits);
-            prop_assert_eq!(u128::from(fraction_bits(score, bits)), expected);
+            prop_assert_eq!(sum.divided(count, bits), expected);
         }
 
         #[test]

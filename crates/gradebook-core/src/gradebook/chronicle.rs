@@ -81,7 +81,7 @@ impl Chronicle {
     /// Removes a record; its slot is used again.
     pub(super) fn remove(&mut self, slot: Slot) {
         self.take_out(slot);
-        let removed = self.get(slot).displaced();
+        let removed = self.get(slot).removed();
         self.set(slot, removed);
         self.free.push(slot);
     }
@@ -98,6 +98,16 @@ impl Chronicle {
         } else {
             self.chunks[split(slot).0].in_order -= 1;
         }
+    }
+
+    /// The records in these slots as they lie in memory, removed ones included.
+    pub(super) fn slots(&self, first: Slot, last: Slot) -> impl Iterator<Item = &Record> {
+        let ((first, start), (last, end)) = (split(first), split(last));
+        self.chunks[first..=last].iter().enumerate().flat_map(move |(number, chunk)| {
+            let start = if number == 0 { start } else { 0 };
+            let end = if first + number == last { end + 1 } else { chunk.records.len() };
+            &chunk.records[start..end]
+        })
     }
 
     /// The moment between the results whose stamp is `before` it, and the others.

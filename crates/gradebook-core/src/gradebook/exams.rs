@@ -5,7 +5,7 @@ use std::hash::Hasher as _;
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use super::record::{ExamIndex, Slot, Stamp, StudentIndex};
+use super::record::{EXAMS_MAX, ExamIndex, Slot, Stamp, StudentIndex};
 use super::sorted_blocks::{Place, SortedBlocks};
 use crate::{ExamNumber, PseudonymKey, Sum};
 
@@ -100,8 +100,8 @@ impl Exams {
             index
         } else {
             self.exams.push(added);
-            let index = u32::try_from(self.exams.len() - 1).ok().filter(|&index| index < 1 << 31);
-            ExamIndex(index.expect("invariant: a gradebook has at most 2^31 exams"))
+            let index = u32::try_from(self.exams.len() - 1).ok().filter(|&index| index < EXAMS_MAX);
+            ExamIndex(index.expect("invariant: a gradebook has at most EXAMS_MAX exams"))
         };
         let (exams, key) = (&self.exams, self.key);
         let rehash = |index: &ExamIndex| hash(key, exams[index.0 as usize].number);

@@ -6,7 +6,8 @@ use crate::{Position, Score, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct StudentIndex(pub(super) u32);
 
-/// Which exam, among those that are held: an index into [`Exams`](super::exams::Exams). Below 2^31.
+/// Which exam, among those that are held: an index into [`Exams`](super::exams::Exams). Below
+/// [`EXAMS_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ExamIndex(pub(super) u32);
 
@@ -34,6 +35,12 @@ pub(super) struct Record {
 }
 
 const DISPLACED: u32 = 1 << 31;
+
+/// In the place of exam and flag, where a record was removed: the exam that no gradebook has.
+const REMOVED: u32 = DISPLACED | EXAMS_MAX;
+
+/// The most exams of a gradebook.
+pub(super) const EXAMS_MAX: u32 = (1 << 31) - 1;
 
 impl Stamp {
     pub(super) fn new(position: Position, received: Timestamp, attempts: u8) -> Self {
@@ -81,6 +88,11 @@ impl Record {
 
     pub(super) fn displaced(&self) -> Self {
         Self { exam_and_flag: self.exam_and_flag | DISPLACED, ..*self }
+    }
+
+    /// What is left in the slot when the record is taken out: displaced, and of no exam.
+    pub(super) fn removed(&self) -> Self {
+        Self { exam_and_flag: REMOVED, ..*self }
     }
 }
 

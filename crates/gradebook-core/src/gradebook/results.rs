@@ -260,8 +260,7 @@ impl<'book> Listing for ExamResults<'book> {
     }
 
     fn all(&self) -> impl Iterator<Item = &'book Record> {
-        let sats = self.book.exams.get(self.exam).results.iter();
-        sats.map(|sat| self.book.chronicle.get(sat.slot))
+        self.book.records_of_exam(self.exam)
     }
 
     fn is_unfiltered(&self) -> bool {

@@ -7,6 +7,7 @@ mod histogram;
 mod quartiles;
 mod range;
 mod standing;
+mod tally;
 
 use serde::Serialize;
 
@@ -14,7 +15,8 @@ pub use histogram::HISTOGRAM_BINS;
 pub use standing::Standing;
 pub(crate) use standing::standings;
 
-use crate::Score;
+use self::tally::Tally;
+use crate::{Score, Sum};
 
 /// The distribution of the counted scores of one student or one exam.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,25 +39,30 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The distribution of `scores`, in any order. Costs a few passes over them, no sorting.
+    /// The distribution of `scores`, in any order, of which this is the sum.
+    ///
+    /// Costs three passes over them, and the selection from those few that lie close to a quartile
+    /// or to one of the ends.
     ///
     /// # Panics
     /// Without scores.
     #[must_use]
-    pub fn of(mut scores: Vec<Score>) -> Self {
+    pub fn of(scores: &[Score], sum: Sum) -> Self {
         assert!(!scores.is_empty(), "invariant: what is held has at least one result");
-        let (minimum, maximum) = range::range(&scores);
-        let standard_deviation = deviation::standard_deviation(&scores);
-        let histogram = histogram::histogram(&scores);
-        let [lower_quartile, median, upper_quartile] = quartiles::quartiles(&mut scores);
+        let places = range::places(scores.len()).into_iter();
+        let places: Vec<usize> = places.chain(quartiles::places(scores.len())).collect();
+        let tally = Tally::new(scores);
+        let ordered = tally.order(&places);
+        let [minimum, maximum] = range::range(&ordered, scores.len());
+        let [lower_quartile, median, upper_quartile] = quartiles::quartiles(&ordered, scores.len());
         Self {
             minimum: minimum.get(),
             maximum: maximum.get(),
             median,
             lower_quartile,
             upper_quartile,
-            standard_deviation,
-            histogram,
+            standard_deviation: deviation::standard_deviation(scores, sum),
+            histogram: histogram::histogram(&tally),
         }
     }
 }
@@ -81,6 +88,10 @@ mod tests {
         ]
     }
 
+    fn statistics_of(scores: &[Score]) -> Statistics {
+        Statistics::of(scores, scores.iter().copied().sum())
+    }
+
     #[test]
     fn the_example_of_the_api() {
         let scores = [0.991, 0.88].map(|value| Score::new(value).unwrap());
@@ -95,7 +106,7 @@ mod tests {
             standard_deviation: 0.055_499_999_999_999_994,
             histogram: [0, 0, 0, 0, 0, 0, 0, 0, 1, 1],
         };
-        assert_eq!(Statistics::of(scores.to_vec()), expected);
+        assert_eq!(statistics_of(&scores), expected);
     }
 
     proptest! {
@@ -105,7 +116,7 @@ mod tests {
                 |scores| (Just(scores.clone()), Just(scores).prop_shuffle())
             )
         ) {
-            let (one, other) = (Statistics::of(scores), Statistics::of(shuffled));
+            let (one, other) = (statistics_of(&scores), statistics_of(&shuffled));
             prop_assert_eq!(one.standard_deviation.to_bits(), other.standard_deviation.to_bits());
             prop_assert_eq!(one, other);
         }

@@ -1,17 +1,23 @@
 //! Minimum and maximum.
 
+use super::tally::Ordered;
 use crate::Score;
 
-/// The lowest and the highest of `scores`; zero and zero where there are none.
-pub(super) fn range(scores: &[Score]) -> (Score, Score) {
-    let first = scores.first().copied().unwrap_or(Score::ZERO);
-    scores.iter().fold((first, first), |(low, high), &score| (low.min(score), high.max(score)))
+/// The places of the lowest and the highest of `scores` scores.
+pub(super) fn places(scores: usize) -> [usize; 2] {
+    [0, scores - 1]
+}
+
+/// The lowest and the highest of so many scores.
+pub(super) fn range(ordered: &Ordered, scores: usize) -> [Score; 2] {
+    places(scores).map(|place| ordered.at(place))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::tally::Tally;
     use super::super::tests::scores;
     use super::*;
 
@@ -20,8 +26,8 @@ mod tests {
         fn are_the_ends_of_the_sorted_scores(scores in scores()) {
             let mut sorted = scores.clone();
             sorted.sort_unstable();
-            prop_assert_eq!(Some(&range(&scores).0), sorted.first());
-            prop_assert_eq!(Some(&range(&scores).1), sorted.last());
+            let found = range(&Tally::new(&scores).order(&places(scores.len())), scores.len());
+            prop_assert_eq!(found, [sorted[0], sorted[sorted.len() - 1]]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Averages and statistics: exact, and the same whatever order the scores came in.
 
-use gradebook_core::gradebook::{ListQuery, ResultQuery};
+use gradebook_core::gradebook::{ListQuery, ResultKey, ResultQuery, Sort};
 use gradebook_core::statistics::Statistics;
 use gradebook_core::{
     Entry, ExamNumber, Gradebook, Position, Score, ScoringPolicy, StudentId, Sum, Timestamp,
@@ -64,13 +64,15 @@ proptest! {
         for item in plain.students(&ListQuery::all(1000)).items {
             let all = ResultQuery::all(1000);
             let results = plain.student_results(&item.student, &all).unwrap().items;
-            let scores = results.iter().map(|result| result.score).collect();
-            prop_assert_eq!(book.student_statistics(&item.student), Some(Statistics::of(scores)));
+            let scores: Vec<_> = results.iter().map(|result| result.score).collect();
+            let expected = Statistics::of(&scores, scores.iter().copied().sum());
+            prop_assert_eq!(book.student_statistics(&item.student), Some(expected));
         }
         for item in plain.exams(&ListQuery::all(1000)).items {
             let results = plain.exam_results(item.exam, &ResultQuery::all(1000)).unwrap().items;
-            let scores = results.iter().map(|result| result.score).collect();
-            prop_assert_eq!(book.exam_statistics(item.exam), Some(Statistics::of(scores)));
+            let scores: Vec<_> = results.iter().map(|result| result.score).collect();
+            let expected = Statistics::of(&scores, scores.iter().copied().sum());
+            prop_assert_eq!(book.exam_statistics(item.exam), Some(expected));
         }
         let all = plain.results(&ResultQuery::all(1000)).items;
         for (result, standing) in all.iter().zip(book.standings(&all)) {
@@ -128,4 +130,29 @@ fn posted(scores: &[((String, ExamNumber), Score)]) -> Gradebook {
         book.post(Position::new(number as u64 + 1), &entry);
     }
     book
+}
+
+/// Their slots are still there, in the midst of the others.
+#[test]
+fn the_erased_are_in_no_distribution() {
+    let value = |number: u32| Score::new(f64::from(number) / 10.0).unwrap();
+    let exam = ExamNumber::new(3).unwrap();
+    let scores: Vec<_> =
+        (0..10).map(|number| ((format!("student {number}"), exam), value(number))).collect();
+    let mut book = posted(&scores);
+    for number in [4, 5, 9] {
+        let student = KEY.pseudonym(&StudentId::parse(&scores[number].0.0).unwrap());
+        let entry = Entry::Erased { student, suppress: false };
+        book.post(book.position().plus(1), &entry);
+    }
+    let left = [0, 1, 2, 3, 6, 7, 8].map(value);
+    let expected = Statistics::of(&left, left.into_iter().sum());
+    assert_eq!(book.exam_statistics(exam), Some(expected));
+    let by_score = ResultQuery {
+        sort: Sort { key: ResultKey::Score, descending: false },
+        ..ResultQuery::all(10)
+    };
+    let page = book.exam_results(exam, &by_score).unwrap();
+    assert!(page.items.iter().map(|item| item.score).eq(left));
+    assert!(book.standings(&page.items).iter().all(|standing| standing.unwrap().of == 7));
 }
