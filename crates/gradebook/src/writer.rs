@@ -282,14 +282,10 @@ impl Writer {
                     let batch = match command {
                         Command::Deliver(delivery) => self.keep(delivery, &mut inbox, &mut next)?,
                         Command::Erase(request) => {
-                            match request.check(look(&steps, &request.student)?).or(Ok::<
-                                (),
-                                EraseRefusal,
-                            >(
-                                ()
-                            )) {
+                            match request.check(look(&steps, &request.student)?) {
                                 Ok(()) => self.erase(request)?,
                                 Err(refusal) => {
+                                    // The one who asked may have gone away.
                                     request.done.send(Err(refusal)).ok();
                                     continue;
                                 }
