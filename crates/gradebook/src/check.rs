@@ -32,11 +32,11 @@ pub enum Unsound {
     #[error("the score at position {0} was received before the one ahead of it")]
     Time(Position),
     /// Positions are dense until something is erased.
-    #[error("{missing} positions are missing, and the erasures have removed {removed}")]
+    #[error("{missing} positions are missing, and {removed} entries were removed")]
     Gaps {
         /// Positions without an entry.
         missing: u64,
-        /// Entries that erasures say they have removed.
+        /// Entries that were removed, as the journal counts.
         removed: u64,
     },
     /// The process was asked to end.
@@ -44,8 +44,8 @@ pub enum Unsound {
     Ended,
 }
 
-/// Reads everything. `removed` is how many entries the erasures have removed, if the journal keeps
-/// count; without it, every gap is taken for an erasure when there has been one.
+/// Reads everything. `removed` is how many entries erasures and compactions have removed, if the
+/// journal keeps count; without it, every gap is taken for one of them.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -87,7 +87,7 @@ pub fn check(
     }
     progress.finish();
     let missing = last.get() - sound.scores - sound.erasures;
-    let removed = removed.unwrap_or(if sound.erasures > 0 { missing } else { 0 });
+    let removed = removed.unwrap_or(missing);
     if missing != removed {
         return Err(Unsound::Gaps { missing, removed });
     }

@@ -10,7 +10,8 @@ use gradebook_core::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::check;
+use crate::check::{self, Unsound};
+use crate::config::redis::RedisUrl;
 use crate::config::{BadSetting, JournalUrl};
 use crate::export::{self, ExportError};
 use crate::import::{Format, Import, Place, Source, SourceError};
@@ -23,6 +24,9 @@ const REJECTIONS_TOLD_MAX: u64 = 100;
 
 /// How much of the beginning and of the end of a file tells it from others, in bytes.
 const FINGERPRINT_BYTES: u64 = 64 * 1024;
+
+/// How often a journal is checked when entries are removed from it meanwhile.
+const CHECKS_MAX: usize = 5;
 
 /// Which journal.
 #[derive(Clone, Debug, clap::Args)]
@@ -94,9 +98,18 @@ pub struct CompactArgs {
     /// Where scores are kept: redis://… and its relatives
     #[arg(long, env = "GRADEBOOK_JOURNAL", value_name = "URL", help_heading = "Journal")]
     pub journal: JournalUrl,
+    /// How many of the last positions stay entries of the stream; what is older is packed
+    #[arg(
+        long,
+        default_value_t = redis::Packing::default().keep,
+        value_parser = clap::value_parser!(u64).range(1..),
+        value_name = "POSITIONS"
+    )]
+    pub keep: u64,
 }
 
-/// Takes out of a shared journal, which may be in use, what was delivered again.
+/// Takes out of a shared journal, which may be in use, what was delivered again, and packs what is
+/// old.
 ///
 /// # Errors
 /// When the journal is not shared, or cannot be read.
@@ -110,7 +123,8 @@ pub fn compact(args: &CompactArgs) -> anyhow::Result<()> {
         .into());
     };
     let mut progress = None;
-    let compacted = redis::compact(url.as_ref().clone(), |position, end| {
+    let packing = redis::Packing { keep: args.keep, ..redis::Packing::default() };
+    let compacted = redis::compact(url.as_ref().clone(), packing, |position, end| {
         progress
             .get_or_insert_with(|| Progress::start("compacting", end.get(), Elsewhere::Quiet))
             .at(position.get());
@@ -118,8 +132,12 @@ pub fn compact(args: &CompactArgs) -> anyhow::Result<()> {
     if let Some(progress) = progress {
         progress.finish();
     }
-    let redis::Compacted { entries, removed } = compacted;
-    writeln!(io::stdout(), "{removed} of {entries} entries made no difference and are gone")?;
+    let redis::Compacted { entries, removed, packed, packed_until } = compacted;
+    writeln!(
+        io::stdout(),
+        "{removed} of {entries} entries made no difference and are gone; {packed} more are packed, \
+         and everything up to position {packed_until}"
+    )?;
     Ok(())
 }
 
@@ -227,13 +245,30 @@ pub fn check(args: &CheckArgs, shutdown: &CancellationToken) -> anyhow::Result<(
             let removed = journal.removed()?;
             check::check(&mut journal, Some(removed), shutdown)?
         }
-        url => check::check(open_for_reading(url)?.as_mut(), None, shutdown)?,
+        JournalUrl::Redis(url) => check_redis(url.as_ref().clone(), shutdown)?,
+        JournalUrl::Memory => {
+            check::check(open_for_reading(&args.journal.journal)?.as_mut(), None, shutdown)?
+        }
     };
     let check::Sound { last, scores, erasures, erased } = sound;
     say(&format!(
         "the journal is sound up to position {last}: {scores} scores, {erasures} erasures, \
          {erased} positions erased"
     ))
+}
+
+/// Checks a shared journal, again when entries are removed from it meanwhile.
+fn check_redis(url: RedisUrl, shutdown: &CancellationToken) -> anyhow::Result<check::Sound> {
+    let mut journal = RedisJournal::open(url, name())?;
+    for _ in 1..CHECKS_MAX {
+        let removed = journal.removed()?;
+        match check::check(&mut journal, removed, shutdown) {
+            Err(Unsound::Gaps { .. }) if journal.removed()? != removed => {}
+            outcome => return Ok(outcome?),
+        }
+    }
+    let removed = journal.removed()?;
+    Ok(check::check(&mut journal, removed, shutdown)?)
 }
 
 /// Copies a SQLite journal, which may be in use, to a new file.

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use gradebook::journal::redis::RedisJournal;
+use gradebook::config::redis::RedisUrl;
+use gradebook::journal::redis::{Packing, RedisJournal, compact};
 use gradebook::journal::{
-    BATCH_ENTRIES_MAX, Checkpoint, Journal, JournalError, MemoryJournal, SqliteJournal,
+    BATCH_ENTRIES_MAX, Checkpoint, Identity, Journal, JournalError, MemoryJournal, SqliteJournal,
 };
 use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
 use tempfile::TempDir;
@@ -67,6 +68,100 @@ fn sqlite_keeps_the_contract() {
 #[test]
 fn redis_keeps_the_contract() {
     keeps_the_contract(|| RedisServer::start(&[]));
+}
+
+/// Everything but the last entries is packed after each append, in segments of a few entries.
+#[test]
+fn a_packed_redis_keeps_the_contract() {
+    keeps_the_contract(|| PackedRedis(RedisServer::start(&[])));
+}
+
+struct PackedRedis(RedisServer);
+
+/// A writer who packs what it has written.
+struct PackingJournal {
+    journal: RedisJournal,
+    url: RedisUrl,
+}
+
+impl Engine for PackedRedis {
+    fn open(&self) -> Box<dyn Journal> {
+        let url = self.0.journal_url();
+        let journal = RedisJournal::open(url.clone(), "the writer".to_owned()).unwrap();
+        Box::new(PackingJournal { journal, url })
+    }
+
+    fn open_follower(&self) -> Option<Box<dyn Journal>> {
+        self.0.open_follower()
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn kept_bytes(&self) -> Vec<u8> {
+        [self.0.unpacked(), self.0.snapshot()].concat()
+    }
+}
+
+impl PackingJournal {
+    fn pack(&self, last: Position) {
+        let packing = Packing { keep: 2, span: 23 };
+        let compacted = compact(self.url.clone(), packing, |_, _| {}).unwrap();
+        assert!(compacted.packed_until.get() + 25 > last.get(), "{compacted:?} of {last}");
+    }
+}
+
+impl Journal for PackingJournal {
+    fn kind(&self) -> &'static str {
+        self.journal.kind()
+    }
+
+    fn identity(&self) -> Identity {
+        self.journal.identity()
+    }
+
+    fn last(&mut self) -> Result<Position, JournalError> {
+        self.journal.last()
+    }
+
+    fn append(
+        &mut self,
+        expected_last: Position,
+        entries: &[Entry],
+        checkpoints: &[Checkpoint],
+    ) -> Result<Position, JournalError> {
+        let last = self.journal.append(expected_last, entries, checkpoints)?;
+        self.pack(last);
+        Ok(last)
+    }
+
+    fn read(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry)>, JournalError> {
+        self.journal.read(after, limit)
+    }
+
+    fn checkpoint(&mut self, feed: &str) -> Result<Option<Arc<str>>, JournalError> {
+        self.journal.checkpoint(feed)
+    }
+
+    fn erase(
+        &mut self,
+        expected_last: Position,
+        student: &StudentId,
+        suppress: bool,
+    ) -> Result<Position, JournalError> {
+        let last = self.journal.erase(expected_last, student, suppress)?;
+        self.pack(last);
+        Ok(last)
+    }
+
+    fn purge(&mut self) -> Result<bool, JournalError> {
+        self.journal.purge()
+    }
 }
 
 impl Engine for RedisServer {

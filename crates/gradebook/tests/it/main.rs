@@ -25,6 +25,7 @@ mod problems;
 mod redis_examples;
 mod redis_failures;
 mod redis_refusals;
+mod redis_retention;
 mod redis_roles;
 mod representations;
 mod settings;

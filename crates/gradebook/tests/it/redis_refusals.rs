@@ -46,8 +46,8 @@ async fn servers_that_would_lose_entries_or_refuse_them_are_refused() {
     refused(&url, "maxmemory of 1 and takes nothing more").await;
     cli(&["CONFIG", "SET", "maxmemory", "0"]);
     refused(&(url.clone() + "?create=no"), "there is no journal `main`").await;
-    cli(&["HSET", "gradebook:{main}:meta", "format", "2", "key", "00"]);
-    refused(&url, "has format 2, and this program reads format 1").await;
+    cli(&["HSET", "gradebook:{main}:meta", "format", "3", "key", "00"]);
+    refused(&url, "has format 3, and this program reads formats 1 to 2").await;
     cli(&["DEL", "gradebook:{main}:meta"]);
     cli(&["XADD", "gradebook:{main}:journal", "1-1", "some", "thing"]);
     refused(&url, "nothing that says what it is").await;

@@ -44,7 +44,7 @@ pub async fn book_position(replica: &Service) -> u64 {
 }
 
 /// The path of some exam.
-async fn an_exam(replica: &Service) -> String {
+pub async fn an_exam(replica: &Service) -> String {
     replica.json("/exams").await["exams"][0]["href"].as_str().unwrap().to_owned()
 }
 

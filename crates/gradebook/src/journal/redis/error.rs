@@ -68,7 +68,9 @@ impl RedisError {
         match self {
             Self::Server(_) => matches!(
                 self.code(),
-                Some("OOM" | "MISCONF" | "NOREPLICAS" | "BUSY" | "ERR" | "LOST" | "FOREIGN")
+                Some(
+                    "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY" | "ERR" | "LOST" | "FOREIGN" | "SPAN"
+                )
             ),
             Self::Lost(_) => true,
             Self::Io(_) | Self::Protocol(_) | Self::Refused(_) | Self::NotNow(_) => false,

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use ::redis::{Value, cmd};
+use ::redis::{Cmd, Value, cmd};
 use gradebook_core::Position;
 
 use super::connection::Connection;
 use super::entry::{self, EntryId, Written};
 use super::error::RedisError;
 use super::lineage::Term;
+use super::packed::{self, Packed};
 use super::primary::Primary;
 use super::reply::Reply as _;
 use super::scripts::{Keys, Script, Scripts};
@@ -39,6 +40,8 @@ pub struct State {
     pub tail: EntryId,
     /// The terms, in order; the oldest are forgotten in time.
     pub terms: Vec<Term>,
+    /// What of it is in segments.
+    pub packed: Packed,
 }
 
 impl Link {
@@ -115,11 +118,13 @@ impl Link {
         &mut self,
         script: Script,
         key: Option<fn(&Keys) -> &String>,
-        arguments: &[&str],
+        arguments: &[impl AsRef<[u8]>],
     ) -> Result<Value, RedisError> {
         self.with(|connection, scripts, keys| {
             let mut request = scripts.request(script, keys, key);
-            request.arg(arguments);
+            for argument in arguments {
+                request.arg(argument.as_ref());
+            }
             connection.send(&[request])?;
             connection.reply()
         })
@@ -131,8 +136,8 @@ impl Link {
     /// # Errors
     /// See [`RedisError`].
     pub fn state(&mut self) -> Result<State, RedisError> {
-        let reply = self.run(Script::State, None, &[])?;
-        let [key, tail, terms] = reply.array() else { return Err(odd("state")) };
+        let reply = self.run(Script::State, None, &[""; 0])?;
+        let [key, tail, terms, packed] = reply.array() else { return Err(odd("state")) };
         Ok(State {
             key: key.text().map(ToOwned::to_owned),
             tail: tail.text().ok_or_else(|| odd("last id"))?.parse()?,
@@ -142,10 +147,12 @@ impl Link {
                 .map(term_of)
                 .collect::<Option<_>>()
                 .ok_or_else(|| odd("term"))?,
+            packed: Packed::of(packed),
         })
     }
 
-    /// The entries of `stream` from `from` on, at most `limit`, each handed to `take`; how many.
+    /// The entries of the stream from `from` on, at most `limit`, each handed to `take`. Returns
+    /// what was packed after that: when it reaches `from`, the entries may not be the next ones.
     ///
     /// # Errors
     /// See [`RedisError`].
@@ -154,14 +161,34 @@ impl Link {
         from: u64,
         limit: usize,
         take: impl FnMut(Written),
-    ) -> Result<usize, RedisError> {
+    ) -> Result<Packed, RedisError> {
         self.with(|connection, _, keys| {
             let mut request = cmd("XRANGE");
             request.arg(&keys.journal).arg(from).arg("+").arg("COUNT").arg(limit);
-            connection.send(&[request])?;
-            entry::read_each(&connection.reply()?, take)
+            connection.send(&[request, ask_packed(keys)])?;
+            entry::read_each(&connection.reply()?, take)?;
+            Ok(Packed::of(&connection.reply()?))
         })
     }
+
+    /// What of the journal is packed.
+    ///
+    /// # Errors
+    /// See [`RedisError`].
+    pub fn packed(&mut self) -> Result<Packed, RedisError> {
+        self.with(|connection, _, keys| {
+            connection.send(&[ask_packed(keys)])?;
+            Ok(Packed::of(&connection.reply()?))
+        })
+    }
+}
+
+/// The request for what [`Packed::of`] reads.
+#[must_use]
+pub fn ask_packed(keys: &Keys) -> Cmd {
+    let mut request = cmd("HMGET");
+    request.arg(&keys.meta).arg(&packed::FIELDS);
+    request
 }
 
 /// Reads a term as `XRANGE` shows it.
@@ -189,7 +216,7 @@ fn named(error: RedisError) -> RedisError {
             "the journal in Redis is another one than before: it was deleted, or Redis has lost it"
                 .to_owned(),
         ),
-        Some("FOREIGN") => RedisError::Refused(error.to_string()),
+        Some("FOREIGN" | "SPAN") => RedisError::Refused(error.to_string()),
         _ => error,
     }
 }

@@ -13,6 +13,7 @@ mod error;
 mod lease;
 mod lineage;
 mod link;
+mod packed;
 mod primary;
 mod reply;
 mod scripts;
@@ -25,8 +26,8 @@ use std::sync::Arc;
 use ::redis::Cmd;
 use gradebook_core::{Entry, Position, PseudonymKey, StudentId, Timestamp};
 
-pub use compaction::{Compacted, compact};
-pub use erasure::{Attempt, Eraser};
+pub use compaction::{Compacted, Packing, compact};
+pub use erasure::Eraser;
 pub use error::RedisError;
 pub use lease::Lease;
 pub use tail::{Followed, Tail};
@@ -34,6 +35,7 @@ pub use tail::{Followed, Tail};
 use self::entry::EntryId;
 use self::lineage::{Term, common_prefix};
 use self::link::{Link, State, odd};
+use self::packed::Reading;
 use self::reply::Reply as _;
 use self::scripts::{Keys, Script, Scripts};
 use self::sent::{Batch, Sent, TooOld};
@@ -41,7 +43,8 @@ use super::{Checkpoint, Identity, Journal, JournalError};
 use crate::config::redis::RedisUrl;
 
 /// The version of what this program keeps in Redis.
-const FORMAT: u64 = 1;
+/// From 2 on a part of the journal may be in segments.
+const FORMATS: std::ops::RangeInclusive<u64> = 1..=2;
 
 /// How far from the end the time of the last score is looked for: erasures have none.
 const NEAR_END_ENTRIES: u64 = 1_000;
@@ -58,6 +61,7 @@ pub struct RedisJournal {
     /// Whether the connection is the one on which the run was last seen.
     settled: bool,
     sent: Sent,
+    reading: Reading,
 }
 
 /// What this writer knows of the journal.
@@ -94,6 +98,7 @@ impl RedisJournal {
             run: None,
             settled: false,
             sent: Sent::default(),
+            reading: Reading::default(),
         })
     }
 
@@ -114,18 +119,26 @@ impl RedisJournal {
         Ok((last, self.last_received(last.get())?))
     }
 
+    /// How many entries erasures and compactions have removed; `None` when nobody counted from the
+    /// beginning.
+    ///
+    /// # Errors
+    /// As [`Journal::last`].
+    pub fn removed(&mut self) -> Result<Option<u64>, JournalError> {
+        let field = "removed";
+        let reply =
+            self.link.with(|connection, _, keys| connection.call(&["HGET", &keys.meta, field]))?;
+        Ok(reply.integer())
+    }
+
     fn last_received(&mut self, last: u64) -> Result<Timestamp, JournalError> {
-        let mut received = Timestamp::default();
-        self.link.range(
-            last.saturating_sub(NEAR_END_ENTRIES),
-            super::BATCH_ENTRIES_MAX,
-            |written| {
-                if let Entry::Scored { received: at, .. } = written.entry {
-                    received = received.max(at);
-                }
-            },
-        )?;
-        Ok(received)
+        let near_end = Position::new(last.saturating_sub(NEAR_END_ENTRIES));
+        let entries = self.reading.read(&mut self.link, near_end, super::BATCH_ENTRIES_MAX)?;
+        let received = entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Scored { received, .. } => Some(*received),
+            Entry::Erased { .. } => None,
+        });
+        Ok(received.max().unwrap_or_default())
     }
 
     /// Makes sure that this writer knows how the journal ends, and appends in a term of its own.
@@ -299,13 +312,7 @@ impl Journal for RedisJournal {
         after: Position,
         limit: usize,
     ) -> Result<Vec<(Position, Entry)>, JournalError> {
-        let mut entries = Vec::new();
-        if limit > 0 {
-            self.link.range(after.get() + 1, limit, |written| {
-                entries.push((written.id.position, written.entry));
-            })?;
-        }
-        Ok(entries)
+        Ok(self.reading.read(&mut self.link, after, limit)?)
     }
 
     fn checkpoint(&mut self, feed: &str) -> Result<Option<Arc<str>>, JournalError> {
@@ -389,12 +396,14 @@ pub fn open(url: RedisUrl) -> Result<Identity, JournalError> {
         ))
         .into());
     };
-    if format.integer() != Some(FORMAT) {
+    if !format.integer().is_some_and(|format| FORMATS.contains(&format)) {
         return Err(RedisError::Refused(format!(
-            "the journal `{}` has format {}, and this program reads format {FORMAT}: use the \
+            "the journal `{}` has format {}, and this program reads formats {} to {}: use the \
              version that wrote it, or a newer one",
             link.url().options.name,
-            format.text().unwrap_or("?")
+            format.text().unwrap_or("?"),
+            FORMATS.start(),
+            FORMATS.end()
         ))
         .into());
     }

@@ -8,6 +8,9 @@ pub trait Reply {
     /// The text, or nothing when it is none.
     fn text(&self) -> Option<&str>;
 
+    /// The bytes, or nothing when it is no string.
+    fn bytes(&self) -> Option<&[u8]>;
+
     /// The number, or nothing when it is none.
     fn integer(&self) -> Option<u64>;
 
@@ -21,6 +24,13 @@ impl Reply for Value {
             Self::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
             Self::SimpleString(text) => Some(text),
             Self::Okay => Some("OK"),
+            _ => None,
+        }
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::BulkString(bytes) => Some(bytes),
             _ => None,
         }
     }

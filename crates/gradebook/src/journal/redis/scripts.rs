@@ -13,7 +13,7 @@ pub struct Keys {
     pub journal: String,
     /// The stream of terms: who began to write after which entry.
     pub terms: String,
-    /// A hash: format, key, created, snapshot.
+    /// A hash: format, key, created, removed; packed, span; deletions, edits, repacked, copying.
     pub meta: String,
     /// A hash: feed → last event id.
     pub checkpoints: String,
@@ -21,6 +21,8 @@ pub struct Keys {
     pub lease: String,
     /// A copy of the journal while it is rewritten.
     pub copy: String,
+    /// A hash: number → segment, the packed part of the journal.
+    pub segments: String,
     /// A hash: pseudonym → position of an erasure whose entries may not all be deleted yet.
     pub erasing: String,
 }
@@ -37,6 +39,7 @@ impl Keys {
             checkpoints: key("checkpoints"),
             lease: key("lease"),
             copy: key("copy"),
+            segments: key("segments"),
             erasing: key("erasing"),
         }
     }
@@ -63,9 +66,17 @@ pub enum Script {
     Release,
     /// Copies the journal without what was deleted.
     Rewrite,
+    /// Deletes entries of the stream.
+    Delete,
+    /// Reads a segment.
+    Fetch,
+    /// Moves entries from the stream into a segment.
+    Pack,
+    /// Replaces a segment by one with fewer entries.
+    Repack,
 }
 
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 13] = [
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/open.lua")),
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/state.lua")),
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/begin.lua")),
@@ -75,6 +86,10 @@ const SOURCES: [&str; 9] = [
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/lead.lua")),
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/release.lua")),
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/rewrite.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/delete.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/fetch.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/pack.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/repack.lua")),
 ];
 
 /// The scripts as one server knows them.

@@ -10,7 +10,7 @@ use crate::journal::{BATCH_ENTRIES_MAX, Checkpoint};
 
 /// How many of the last entries are kept to be appended again: a second at full speed, and far
 /// more than a replica that is fit to be promoted is behind.
-const KEPT_ENTRIES_MAX: usize = 200_000;
+pub const KEPT_ENTRIES_MAX: usize = 200_000;
 
 /// The last entries that this writer sent, each once: kept, on its way, or lost.
 #[derive(Debug, Default)]

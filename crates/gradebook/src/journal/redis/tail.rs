@@ -7,8 +7,10 @@ use gradebook_core::{Entry, Position};
 
 use super::entry::{self, Written};
 use super::lineage::{Term, common_prefix};
-use super::link::{Link, State, odd, term_of};
+use super::link::{Link, State, ask_packed, odd, term_of};
+use super::packed::{self, Packed};
 use super::reply::Reply as _;
+use super::segment::Stretch;
 use super::{Identity, JournalError, RedisError, check_identity};
 use crate::config::redis::RedisUrl;
 use crate::journal::BATCH_ENTRIES_MAX;
@@ -24,6 +26,9 @@ pub struct Tail {
     seen: Position,
     end: Position,
     looked: bool,
+    packed: Packed,
+    /// What was read from a segment and not handed on yet, and what it holds.
+    unpacked: Option<(Stretch, std::vec::IntoIter<(Position, Entry)>)>,
 }
 
 /// What a follower learns.
@@ -33,6 +38,8 @@ pub enum Followed {
     Entries(Vec<(Position, Entry)>),
     /// There is nothing new.
     Nothing,
+    /// Somebody has begun to write meanwhile, or to pack: ask again.
+    Again,
     /// Part of what was seen is lost: the book has to be rebuilt from the beginning.
     Replaced,
 }
@@ -51,6 +58,8 @@ impl Tail {
             seen: Position::START,
             end: Position::START,
             looked: false,
+            packed: Packed::default(),
+            unpacked: None,
         })
     }
 
@@ -69,6 +78,9 @@ impl Tail {
         check_identity(&state, &self.identity, self.seen)?;
         let end = state.tail.position;
         self.end = end;
+        self.packed = state.packed;
+        // What was read and not handed on is not within what is compared.
+        self.unpacked = None;
         // A shorter journal is no reason yet: whoever leads may still have what is missing.
         let common = common_prefix(&self.terms, self.seen, &state.terms, end.max(self.seen));
         self.looked = true;
@@ -92,14 +104,28 @@ impl Tail {
         self.end
     }
 
+    /// What of the journal was packed when it was last read.
+    #[must_use]
+    pub(super) fn packed(&self) -> Packed {
+        self.packed
+    }
+
+    /// The term in which everything that was read still stood.
+    #[must_use]
+    pub(super) fn newest_term(&self) -> Option<&Term> {
+        self.terms.last()
+    }
+
     /// From now on everything is read again from the beginning.
     pub fn rewind(&mut self) {
         self.seen = Position::START;
         self.terms.clear();
         self.looked = false;
+        self.unpacked = None;
     }
 
-    /// What comes next. Waits for it up to [`BLOCK`] when there is nothing.
+    /// What comes next: at most [`BATCH_ENTRIES_MAX`] entries, from segments and then from the
+    /// stream. Waits for it up to [`BLOCK`] when there is nothing.
     ///
     /// # Errors
     /// When Redis cannot be reached, or has lost the journal.
@@ -110,15 +136,55 @@ impl Tail {
                 return Ok(Followed::Replaced);
             }
         }
-        let Exchange { entries, end, newest } = self.read()?;
-        if newest != self.terms.last().cloned() {
+        if let Some(entries) = self.next_unpacked() {
+            return Ok(Followed::Entries(entries));
+        }
+        if let Some(stretch) = self.packed.stretch_after(self.seen) {
+            return Ok(self.unpack(stretch)?.map_or(Followed::Again, Followed::Entries));
+        }
+        let Exchange { entries, end, newest, packed } = self.read()?;
+        self.packed = packed;
+        if packed.until > self.seen {
+            return Ok(Followed::Again);
+        }
+        if newest.as_ref() != self.terms.last() {
             self.looked = false;
-            return Ok(Followed::Nothing);
+            return Ok(Followed::Again);
         }
         self.end = end.max(self.seen);
         let Some((last, _)) = entries.last() else { return Ok(Followed::Nothing) };
         self.seen = *last;
         Ok(Followed::Entries(entries))
+    }
+
+    /// Reads the segment of `stretch`, which comes next. Nothing when somebody has begun to write
+    /// meanwhile, or when it has nothing that was not seen.
+    fn unpack(&mut self, stretch: Stretch) -> Result<Option<Vec<(Position, Entry)>>, RedisError> {
+        let fetched = packed::fetch(&mut self.link, stretch)?;
+        self.packed = fetched.packed;
+        if fetched.newest.as_ref() != self.terms.last() {
+            self.looked = false;
+            return Ok(None);
+        }
+        let Some(entries) = fetched.entries(stretch)? else { return Ok(None) };
+        let mut entries = entries.into_iter();
+        let seen = entries.as_slice().partition_point(|(position, _)| *position <= self.seen);
+        entries.by_ref().take(seen).for_each(drop);
+        self.unpacked = Some((stretch, entries));
+        Ok(self.next_unpacked())
+    }
+
+    /// The next entries of the segment that was read last.
+    fn next_unpacked(&mut self) -> Option<Vec<(Position, Entry)>> {
+        let (stretch, left) = self.unpacked.as_mut()?;
+        let entries: Vec<_> = left.take(BATCH_ENTRIES_MAX).collect();
+        self.seen = entries.last().map_or(self.seen, |(last, _)| *last);
+        if left.len() == 0 {
+            // Whatever else was in the stretch is gone for good.
+            self.seen = stretch.last();
+            self.unpacked = None;
+        }
+        Some(entries).filter(|entries| !entries.is_empty())
     }
 
     fn read(&mut self) -> Result<Exchange, RedisError> {
@@ -129,12 +195,18 @@ impl Tail {
             let mut next = cmd("XREAD");
             next.arg("COUNT").arg(BATCH_ENTRIES_MAX).arg("BLOCK").arg(patience.as_millis());
             next.arg("STREAMS").arg(&keys.journal).arg(after);
-            connection.send(&[next, last_of(&keys.journal), last_of(&keys.terms)])?;
+            connection.send(&[
+                next,
+                last_of(&keys.journal),
+                last_of(&keys.terms),
+                ask_packed(keys),
+            ])?;
             let entries = read_stream(&connection.reply()?)?;
             let mut end = Position::START;
             entry::read_each(&connection.reply()?, |written| end = written.id.position)?;
             let newest = connection.reply()?;
-            Ok(Exchange { entries, end, newest: newest.array().first().and_then(term_of) })
+            let newest = newest.array().first().and_then(term_of);
+            Ok(Exchange { entries, end, newest, packed: Packed::of(&connection.reply()?) })
         })
     }
 }
@@ -154,6 +226,9 @@ struct Exchange {
     /// The last term. Asked for after the entries: if one of them were of a later term, it would
     /// show here.
     newest: Option<Term>,
+    /// What was packed. Asked for after the entries as well: an entry that was moved before it was
+    /// read shows here.
+    packed: Packed,
 }
 
 /// Reads the reply to `XREAD` on one stream.

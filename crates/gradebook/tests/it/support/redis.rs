@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gradebook::config::redis::RedisUrl;
+use gradebook::journal::redis::segment::{self, Stretch};
+use gradebook_core::{Entry, Position};
 use tempfile::TempDir;
 
 use super::PATIENCE;
@@ -78,6 +80,43 @@ impl RedisServer {
     /// What `redis-cli` prints.
     pub fn cli(&self, words: &[&str]) -> String {
         cli(self.port, words)
+    }
+
+    /// What `redis-cli` prints, when that is no text.
+    pub fn cli_bytes(&self, words: &[&str]) -> Vec<u8> {
+        let port = self.port.to_string();
+        let output =
+            Command::new("redis-cli").args(["--raw", "-p", &port]).args(words).output().unwrap();
+        let mut bytes = output.stdout;
+        assert_eq!(bytes.pop(), Some(b'\n'));
+        bytes
+    }
+
+    /// A number in the hash that says what the journal is; 0 when there is none.
+    pub fn meta(&self, field: &str) -> u64 {
+        self.cli(&["HGET", "gradebook:{main}:meta", field]).parse().unwrap_or(0)
+    }
+
+    /// Everything that is packed, and nothing else, as plain bytes: ids can be looked for in it.
+    pub fn unpacked(&self) -> Vec<u8> {
+        let (until, span) = (self.meta("packed"), self.meta("span"));
+        let stretches = (0..until).step_by(span.max(1) as usize);
+        let mut bytes = Vec::new();
+        for stretch in stretches.map(|before| Stretch::of(Position::new(before + 1), span)) {
+            let number = stretch.number().to_string();
+            let packed = self.cli_bytes(&["HGET", "gradebook:{main}:segments", &number]);
+            for student in segment::students(stretch, &packed).unwrap() {
+                bytes.extend_from_slice(student.as_str().as_bytes());
+                bytes.push(0);
+            }
+            for (_, entry) in segment::decode(stretch, &packed).unwrap() {
+                if let Entry::Scored { student, .. } = entry {
+                    bytes.extend_from_slice(student.as_str().as_bytes());
+                    bytes.push(0);
+                }
+            }
+        }
+        bytes
     }
 
     /// The last entry's id as `redis-cli` shows it, or nothing.

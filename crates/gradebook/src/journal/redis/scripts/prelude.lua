@@ -29,3 +29,11 @@ local function begin_term(writer, last)
   return term
 end
 
+-- Positions without an entry are counted, so that others that are missing show. Journals of a time
+-- when nobody counted have no such field.
+local function count_removed(entries)
+  if redis.call('HEXISTS', meta, 'removed') == 1 then
+    redis.call('HINCRBY', meta, 'removed', entries)
+  end
+end
+

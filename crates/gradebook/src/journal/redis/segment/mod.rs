@@ -81,6 +81,12 @@ impl Stretch {
         Self { number: position.get().saturating_sub(1) / span, span }
     }
 
+    /// How many positions it has.
+    #[must_use]
+    pub fn span(self) -> u64 {
+        self.span
+    }
+
     /// Its number, from 0.
     #[must_use]
     pub fn number(self) -> u64 {
