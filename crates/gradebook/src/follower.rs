@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc as sync_mpsc};
 use std::time::Duration;
 
 use gradebook_core::{Entry, Gradebook, Position};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::book::SharedBook;
 use crate::hub::Hub;
 use crate::journal::JournalError;
-use crate::journal::redis::{Eraser, Followed, Tail};
+use crate::journal::redis::{Attempt, Eraser, Followed, Tail};
 use crate::poster::Poster;
 use crate::status::Status;
-use crate::writer::{Command, EraseRequest};
+use crate::writer::{Command, EraseRefusal, EraseRequest};
 
 /// Batches that were read and wait to be posted.
 const POSTING_BATCHES_MAX: usize = 4;
@@ -29,6 +29,8 @@ const RETRY_LONGEST: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct PendingErasures {
     state: Mutex<Pending>,
+    /// Told when more is posted.
+    moved: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -36,12 +38,16 @@ struct Pending {
     /// Up to here everything is posted: an erasure may be read and posted by the follower before
     /// the eraser has come to say that somebody waits for it.
     posted: Position,
-    waiting: VecDeque<(Position, oneshot::Sender<Position>)>,
+    waiting: VecDeque<(Position, Waiting)>,
 }
+
+/// Who waits for an erasure.
+type Waiting = oneshot::Sender<Result<Position, EraseRefusal>>;
 
 /// The one who follows. Runs on a thread of its own, since journals block.
 pub struct Follower {
     tail: Tail,
+    poster: Poster,
     book: Arc<SharedBook>,
     hub: Arc<Hub>,
     status: Arc<Status>,
@@ -69,7 +75,7 @@ enum Step {
 
 impl PendingErasures {
     /// Answers `done` when `position` is posted.
-    fn add(&self, position: Position, done: oneshot::Sender<Position>) {
+    fn add(&self, position: Position, done: Waiting) {
         let mut state = self.state.lock();
         state.waiting.push_back((position, done));
         state.answer();
@@ -80,6 +86,14 @@ impl PendingErasures {
         let mut state = self.state.lock();
         state.posted = posted;
         state.answer();
+        drop(state);
+        self.moved.notify_all();
+    }
+
+    /// Waits until everything up to `position` is visible, or for `patience`.
+    fn wait_for(&self, position: Position, patience: Duration) {
+        let is_before = |state: &mut Pending| state.posted < position;
+        self.moved.wait_while_for(&mut self.state.lock(), is_before, patience);
     }
 }
 
@@ -88,24 +102,25 @@ impl Pending {
         while self.waiting.front().is_some_and(|(position, _)| *position <= self.posted) {
             if let Some((position, done)) = self.waiting.pop_front() {
                 // The one who asked may have gone away; the erasure stands all the same.
-                done.send(position).ok();
+                done.send(Ok(position)).ok();
             }
         }
     }
 }
 
 impl Follower {
-    /// Posts what `tail` reads to `book`, and tells `hub`.
+    /// Hands what `tail` reads to `poster`, which posts it to `book` and tells `hub`.
     #[must_use]
     pub fn new(
         tail: Tail,
+        poster: Poster,
         book: Arc<SharedBook>,
         hub: Arc<Hub>,
         status: Arc<Status>,
         pending: Arc<PendingErasures>,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { tail, book, hub, status, pending, shutdown }
+        Self { tail, poster, book, hub, status, pending, shutdown }
     }
 
     /// Follows until the shutdown. Blocks; must run within a tokio runtime's blocking thread.
@@ -115,7 +130,7 @@ impl Follower {
     /// # Errors
     /// When the journal cannot be used any more, or posting has ended.
     pub fn run(mut self) -> Result<(), FollowerError> {
-        let poster = Poster::new(Arc::clone(&self.book), Arc::clone(&self.hub));
+        let poster = self.poster.clone();
         self.follow(&poster)?;
         while !self.shutdown.is_cancelled() {
             self.rebuild()?;
@@ -254,6 +269,7 @@ impl Follower {
 pub fn run_eraser(
     mut eraser: Eraser,
     mut inbox: mpsc::Receiver<Command>,
+    book: &SharedBook,
     pending: &PendingErasures,
     shutdown: &CancellationToken,
 ) {
@@ -271,19 +287,57 @@ pub fn run_eraser(
             }
         };
         let Some(command) = command else { return };
-        let Command::Erase(EraseRequest { student, suppress, done }) = command else { continue };
+        let Command::Erase(request) = command else { continue };
         let mut wait = RETRY_FIRST;
-        let position = loop {
-            match eraser.erase(&student, suppress) {
-                Ok(position) => break position,
+        let mut tried = false;
+        let outcome = loop {
+            match attempt(&mut eraser, book, pending, &request, tried) {
+                Ok(Some(outcome)) => break outcome,
+                Ok(None) if shutdown.is_cancelled() => return,
+                Ok(None) => continue,
                 Err(error) => tracing::error!(%error, "an erasure waits for the journal"),
             }
+            tried = true;
             if !waits(wait) {
                 return;
             }
             wait = (wait * 2).min(RETRY_LONGEST);
         };
-        pending.add(position, done);
+        match outcome {
+            Ok(position) => pending.add(position, request.done),
+            // The one who asked may have gone away.
+            Err(refusal) => drop(request.done.send(Err(refusal))),
+        }
+    }
+}
+
+/// Erases if it may be: the position of the erasure, or why not. `None`: look again, since more has
+/// come of the student, or too much in all, than this process has posted. After an attempt that
+/// was `tried` without an answer, nothing may be held because it has succeeded: then erase again.
+fn attempt(
+    eraser: &mut Eraser,
+    book: &SharedBook,
+    pending: &PendingErasures,
+    request: &EraseRequest,
+    tried: bool,
+) -> Result<Option<Result<Position, EraseRefusal>>, JournalError> {
+    let (posted, held) = {
+        let book = book.read();
+        let held = book.student(&request.student).map(|aggregate| aggregate.revision);
+        (book.position(), held)
+    };
+    let EraseRequest { student, suppress, revisions, .. } = request;
+    let seen = match request.check(held) {
+        Ok(()) => revisions.as_ref().map(|_| posted),
+        Err(EraseRefusal::NotHeld) if tried => None,
+        Err(refusal) => return Ok(Some(Err(refusal))),
+    };
+    match eraser.erase(student, *suppress, seen)? {
+        Attempt::Erased(position) => Ok(Some(Ok(position))),
+        Attempt::Unseen { last } => {
+            pending.wait_for(last, RETRY_LONGEST);
+            Ok(None)
+        }
     }
 }
 
@@ -317,11 +371,11 @@ mod tests {
         pending.posted(before);
         let (done, mut early) = oneshot::channel();
         pending.add(before, done);
-        assert_eq!(early.try_recv(), Ok(before));
+        assert_eq!(early.try_recv(), Ok(Ok(before)));
         let (done, mut late) = oneshot::channel();
         pending.add(after, done);
         assert!(late.try_recv().is_err());
         pending.posted(after);
-        assert_eq!(late.try_recv(), Ok(after));
+        assert_eq!(late.try_recv(), Ok(Ok(after)));
     }
 }

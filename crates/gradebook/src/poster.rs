@@ -3,30 +3,38 @@
 use std::sync::Arc;
 
 use gradebook_core::gradebook::{Erasure, FORESEEN_ENTRIES, Posted};
-use gradebook_core::{Entry, Gradebook, Position};
+use gradebook_core::{Entry, Gradebook, Position, StudentId};
 
 use crate::book::SharedBook;
 use crate::hub::{Erased, Hub, Notice};
+use crate::rejections::Rejections;
 
 /// The last step of an entry's way: whatever the journal has, and only that, is posted here.
 #[derive(Clone, Debug)]
 pub struct Poster {
     book: Arc<SharedBook>,
     hub: Arc<Hub>,
+    rejections: Arc<Rejections>,
 }
 
 impl Poster {
-    /// Posts to `book` and tells `hub`.
+    /// Posts to `book` and tells `hub`; an erased student is forgotten in `rejections` too.
     #[must_use]
-    pub fn new(book: Arc<SharedBook>, hub: Arc<Hub>) -> Self {
-        Self { book, hub }
+    pub fn new(book: Arc<SharedBook>, hub: Arc<Hub>, rejections: Arc<Rejections>) -> Self {
+        Self { book, hub, rejections }
+    }
+
+    /// Where what is held of `student` changed last; `None` when nothing is held.
+    #[must_use]
+    pub fn revision(&self, student: &StudentId) -> Option<Position> {
+        self.book.read().student(student).map(|aggregate| aggregate.revision)
     }
 
     /// Posts a batch that the journal has. When this returns, readers see it and subscribers have
     /// been told.
     pub fn post(&self, entries: &[(Position, Entry)]) {
         let Some(&(last, _)) = entries.last() else { return };
-        let mut notices = Vec::new();
+        let (mut notices, mut forgotten) = (Vec::new(), Vec::new());
         let mut foreseen = Vec::with_capacity(FORESEEN_ENTRIES);
         self.book.post_each(entries.iter().enumerate(), |book, (index, (position, entry))| {
             if index % FORESEEN_ENTRIES == 0 {
@@ -40,8 +48,11 @@ impl Poster {
                         notices.extend(book.change(student, *exam).map(Notice::Changed));
                     }
                 }
-                (Posted::Erased(Some(erasure)), _) if self.hub.subscribers() > 0 => {
-                    notices.push(Notice::Erased(erased(book, *position, erasure)));
+                (Posted::Erased(Some(erasure)), _) => {
+                    forgotten.push(erasure.student.clone());
+                    if self.hub.subscribers() > 0 {
+                        notices.push(Notice::Erased(erased(book, *position, erasure)));
+                    }
                 }
                 (
                     Posted::Changed | Posted::Unchanged | Posted::Suppressed | Posted::Erased(_),
@@ -49,6 +60,7 @@ impl Poster {
                 ) => {}
             }
         });
+        forgotten.iter().for_each(|student| self.rejections.forget(student.as_str()));
         self.book.pulse().record(entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Scored { received, .. } => Some(*received),
             Entry::Erased { .. } => None,

@@ -11,6 +11,7 @@ use crate::hub::Hub;
 pub use crate::journal::Identity;
 use crate::rejections::Rejections;
 use crate::status::Status;
+pub use crate::writer::EraseRefusal;
 use crate::writer::{Command, EraseRequest};
 
 /// Everything that a request can be answered from.
@@ -29,10 +30,16 @@ pub struct Reader {
     erasures: mpsc::Sender<Command>,
 }
 
-/// The process is ending, so nothing can be erased any more.
-#[derive(Debug, thiserror::Error)]
-#[error("the writer has ended")]
-pub struct WriterGone;
+/// Why a student was not erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EraseError {
+    /// It must not be.
+    #[error(transparent)]
+    Refused(#[from] EraseRefusal),
+    /// The process is ending, so nothing can be erased any more.
+    #[error("the writer has ended")]
+    WriterGone,
+}
 
 impl Reader {
     /// Reads `book`; erasures go to the writer as commands.
@@ -56,13 +63,24 @@ impl Reader {
     /// Erases a student everywhere: journal, book, subscribers, rejections. Returns the position of
     /// the erasure when it is visible.
     ///
+    /// With `revisions`, only if what is held of the student changed last at one of them. That is
+    /// looked at in one step with the erasure, so a score that comes in between is not lost to it.
+    ///
     /// # Errors
-    /// [`WriterGone`] when the process is ending.
-    pub async fn erase(&self, student: StudentId, suppress: bool) -> Result<Position, WriterGone> {
+    /// See [`EraseError`].
+    pub async fn erase(
+        &self,
+        student: StudentId,
+        suppress: bool,
+        revisions: Option<Vec<Position>>,
+    ) -> Result<Position, EraseError> {
         let (done, erased) = oneshot::channel();
-        self.rejections.forget(student.as_str());
-        let request = EraseRequest { student, suppress, done };
-        self.erasures.send(Command::Erase(request)).await.map_err(|_| WriterGone)?;
-        erased.await.map_err(|_| WriterGone)
+        let request = EraseRequest { student, suppress, revisions, done };
+        // What is wrong by now already need not wait for the journal.
+        let held = self.now().student(&request.student).map(|aggregate| aggregate.revision);
+        request.check(held)?;
+        let gone = EraseError::WriterGone;
+        self.erasures.send(Command::Erase(request)).await.map_err(|_| gone)?;
+        Ok(erased.await.map_err(|_| gone)??)
     }
 }

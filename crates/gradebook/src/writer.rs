@@ -60,16 +60,54 @@ pub struct EraseRequest {
     pub student: StudentId,
     /// Whether later scores are to be dropped as well.
     pub suppress: bool,
-    /// Answered when the erasure is in the journal and posted.
-    pub done: oneshot::Sender<Position>,
+    /// Only if what is held of them changed last at one of these positions; `None`: whenever.
+    pub revisions: Option<Vec<Position>>,
+    /// Answered when the erasure is in the journal and posted, or is refused.
+    pub done: oneshot::Sender<Result<Position, EraseRefusal>>,
+}
+
+/// Why a student is not erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EraseRefusal {
+    /// There is nothing to erase.
+    #[error("nothing is held of the student")]
+    NotHeld,
+    /// It is not what the one who asks has seen.
+    #[error("what is held of the student has changed")]
+    Changed,
+}
+
+impl EraseRequest {
+    /// Why it must not be carried out, when what is `held` of the student changed last there.
+    ///
+    /// # Errors
+    /// See [`EraseRefusal`].
+    pub fn check(&self, held: Option<Position>) -> Result<(), EraseRefusal> {
+        let held = held.ok_or(EraseRefusal::NotHeld)?;
+        match &self.revisions {
+            Some(revisions) if !revisions.contains(&held) => Err(EraseRefusal::Changed),
+            _ => Ok(()),
+        }
+    }
 }
 
 type Batch = Vec<(Position, Entry)>;
 
+/// Who waits for an erasure.
+type Waiting = oneshot::Sender<Result<Position, EraseRefusal>>;
+
 /// A batch that the journal has, on its way to the book.
 struct Appended {
     entries: Batch,
-    erased: Option<(oneshot::Sender<Position>, Position)>,
+    erased: Option<(Waiting, Position)>,
+}
+
+/// What the posting thread is asked to do, in order.
+enum Step {
+    /// Post what was appended.
+    Post(Appended),
+    /// Say where what is held of a student changed last, when everything before is posted.
+    Look(StudentId, sync_mpsc::SyncSender<Option<Position>>),
 }
 
 /// The one who writes. Runs on a thread of its own, since journals block.
@@ -222,13 +260,19 @@ impl Writer {
         poster: &Poster,
     ) -> Result<(), WriterError> {
         std::thread::scope(|scope| {
-            let (appended, batches) = sync_mpsc::sync_channel::<Appended>(POSTING_BATCHES_MAX);
+            let (steps, received) = sync_mpsc::sync_channel::<Step>(POSTING_BATCHES_MAX);
             scope.spawn(move || {
-                for batch in batches {
-                    poster.post(&batch.entries);
-                    if let Some((done, position)) = batch.erased {
-                        // The one who asked may have gone away; the erasure stands all the same.
-                        done.send(position).ok();
+                for step in received {
+                    match step {
+                        Step::Post(batch) => {
+                            poster.post(&batch.entries);
+                            if let Some((done, position)) = batch.erased {
+                                // Who asked may have gone away; the erasure stands all the same.
+                                done.send(Ok(position)).ok();
+                            }
+                        }
+                        // Whoever asked has ended if nobody takes the answer.
+                        Step::Look(student, found) => drop(found.send(poster.revision(&student))),
                     }
                 }
             });
@@ -237,9 +281,18 @@ impl Writer {
                 while let Some(command) = next.take() {
                     let batch = match command {
                         Command::Deliver(delivery) => self.keep(delivery, &mut inbox, &mut next)?,
-                        Command::Erase(request) => self.erase(request)?,
+                        Command::Erase(request) => {
+                            match request.check(look(&steps, &request.student)?) {
+                                Ok(()) => self.erase(request)?,
+                                Err(refusal) => {
+                                    // The one who asked may have gone away.
+                                    request.done.send(Err(refusal)).ok();
+                                    continue;
+                                }
+                            }
+                        }
                     };
-                    appended.send(batch).map_err(|_| WriterError::PosterGone)?;
+                    steps.send(Step::Post(batch)).map_err(|_| WriterError::PosterGone)?;
                 }
             }
             Ok(())
@@ -317,7 +370,7 @@ impl Writer {
     }
 
     fn erase(&mut self, request: EraseRequest) -> Result<Appended, WriterError> {
-        let EraseRequest { student, suppress, done } = request;
+        let EraseRequest { student, suppress, done, revisions: _ } = request;
         self.persist(|journal, before| journal.erase(before, &student, suppress))?;
         self.purge()?;
         let student = self.journal.identity().key.pseudonym(&student);
@@ -381,4 +434,15 @@ impl Writer {
         let cancelled = self.shutdown.cancelled();
         Handle::current().block_on(tokio::time::timeout(wait, cancelled)).is_ok()
     }
+}
+
+/// Where what is held of `student` changed last, with everything posted that was handed to `steps`.
+/// Only the writer appends, so that stays so until it appends again.
+fn look(
+    steps: &sync_mpsc::SyncSender<Step>,
+    student: &StudentId,
+) -> Result<Option<Position>, WriterError> {
+    let (found, answer) = sync_mpsc::sync_channel(1);
+    steps.send(Step::Look(student.clone(), found)).map_err(|_| WriterError::PosterGone)?;
+    answer.recv().map_err(|_| WriterError::PosterGone)
 }

@@ -154,7 +154,7 @@ async fn serve_on(listeners: Listeners, args: &ServeArgs, mut tasks: Tasks) -> a
     let (checkpoints, replayed) = oneshot::channel();
     let names: Vec<Arc<str>> = feeds.iter().map(|feed| feed.url.name()).collect();
     let mut writer = Writer::new(journal, Arc::clone(&status), shutdown.clone());
-    let poster = Poster::new(book, Arc::clone(&hub));
+    let poster = Poster::new(book, Arc::clone(&hub), Arc::clone(&rejections));
     tasks.spawn_blocking("the writer", move || {
         writer.replay(&poster)?;
         let found: Result<Vec<_>, _> = names.iter().map(|name| writer.checkpoint(name)).collect();

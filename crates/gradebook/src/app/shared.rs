@@ -26,6 +26,7 @@ use crate::http::Listeners;
 use crate::hub::Hub;
 use crate::journal::redis::{self, Eraser, Lease, RedisJournal, Tail};
 use crate::journal::{Identity, JournalError};
+use crate::poster::Poster;
 use crate::reader::Reader;
 use crate::rejections::Rejections;
 use crate::status::{FeedState, FeedStatus, Status};
@@ -257,15 +258,17 @@ impl Replica<'_> {
             Arc::clone(&book),
             Arc::clone(&hub),
             Arc::clone(&self.status),
-            self.rejections,
+            Arc::clone(&self.rejections),
             identity.clone(),
             commands,
         );
         let pending = Arc::new(PendingErasures::default());
         let tail = Tail::new(url.clone(), identity.clone())?;
+        let poster = Poster::new(Arc::clone(&book), Arc::clone(&hub), self.rejections);
         let follower = Follower::new(
             tail,
-            book,
+            poster,
+            Arc::clone(&book),
             Arc::clone(&hub),
             self.status,
             Arc::clone(&pending),
@@ -274,7 +277,7 @@ impl Replica<'_> {
         tasks.spawn_blocking("the follower", move || Ok(follower.run()?));
         let eraser = Eraser::new(url, identity, super::writer_name())?;
         tasks.spawn_blocking("the eraser", move || {
-            follower::run_eraser(eraser, inbox, &pending, &shutdown);
+            follower::run_eraser(eraser, inbox, &book, &pending, &shutdown);
             Ok(())
         });
         spawn_http(tasks, listeners, self.listen, access, reader, hub);

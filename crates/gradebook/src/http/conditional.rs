@@ -7,6 +7,7 @@
 use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName, header};
+use gradebook_core::Position;
 use sha2::{Digest, Sha256};
 
 use super::event_id::EventId;
@@ -90,18 +91,29 @@ pub fn verdict(headers: &HeaderMap, tag: &EntityTag) -> Verdict {
     Verdict::Proceed
 }
 
-/// Whether `If-Match`, when it was sent, names any representation of what now has `revision`:
-/// enough to delete it, whichever of them the client has read.
+/// The revisions that `If-Match` names, by any of their representations: enough to delete one,
+/// whichever the client has read. `None` where any will do. Ids have this `epoch`.
 #[must_use]
-pub fn matches_revision(headers: &HeaderMap, revision: EventId) -> bool {
+pub fn revisions_to_match(headers: &HeaderMap, epoch: Option<u32>) -> Option<Vec<Position>> {
     if !headers.contains_key(header::IF_MATCH) {
-        return true;
+        return None;
     }
-    let start = format!("\"{revision}-");
-    listed(headers, header::IF_MATCH).any(|one| match one {
-        Listed::Any => true,
-        Listed::Tag { weak, text } => !weak && text.starts_with(&start),
-    })
+    let mut revisions = Vec::new();
+    for listed in listed(headers, header::IF_MATCH) {
+        match listed {
+            Listed::Any => return None,
+            Listed::Tag { weak: true, .. } => {}
+            Listed::Tag { text, .. } => revisions.extend(revision(text, epoch)),
+        }
+    }
+    Some(revisions)
+}
+
+/// The revision in the text of one of our tags.
+fn revision(tag: &str, epoch: Option<u32>) -> Option<Position> {
+    let (revision, _variant) = tag.strip_prefix('"')?.strip_suffix('"')?.rsplit_once('-')?;
+    let revision: EventId = revision.parse().ok()?;
+    (revision.epoch == epoch).then_some(revision.position)
 }
 
 /// One element of `If-Match` or `If-None-Match`.
@@ -130,7 +142,6 @@ fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Listed<
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use gradebook_core::Position;
 
     use super::*;
 
@@ -180,17 +191,24 @@ mod tests {
 
     #[test]
     fn any_representation_of_the_revision_will_do_to_delete() {
-        let revision = EventId { epoch: None, position: Position::new(42) };
-        for (value, expected) in [
-            ("\"42-0000000000000000\"", true),
-            ("*", true),
-            ("\"41-0000000000000000\"", false),
-            ("\"421-0000000000000000\"", false),
-            ("W/\"42-0000000000000000\"", false),
+        let variant = "0123456789abcdef";
+        for (value, epoch, expected) in [
+            (format!("\"42-{variant}\""), None, Some(vec![42])),
+            (format!("\"9f3a01c2-42-{variant}\""), Some(0x9f3a_01c2), Some(vec![42])),
+            (format!("\"9f3a01c3-42-{variant}\""), Some(0x9f3a_01c2), Some(vec![])),
+            (format!("\"42-{variant}\""), Some(0x9f3a_01c2), Some(vec![])),
+            (format!("\"42-{variant}\", \"7-x\""), None, Some(vec![42, 7])),
+            ("*".to_owned(), None, None),
+            ("\"7-x\", *".to_owned(), None, None),
+            (format!("W/\"42-{variant}\""), None, Some(vec![])),
+            (format!("42-{variant}"), None, Some(vec![])),
+            (format!("\"{variant}\""), None, Some(vec![])),
+            (String::new(), None, Some(vec![])),
         ] {
-            let headers = headers(&header::IF_MATCH, &[value]);
-            assert_eq!(matches_revision(&headers, revision), expected, "{value}");
+            let headers = headers(&header::IF_MATCH, &[&value]);
+            let expected = expected.map(|all| all.into_iter().map(Position::new).collect());
+            assert_eq!(revisions_to_match(&headers, epoch), expected, "{value}");
         }
-        assert!(matches_revision(&HeaderMap::new(), revision));
+        assert_eq!(revisions_to_match(&HeaderMap::new(), None), None);
     }
 }

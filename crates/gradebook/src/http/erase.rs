@@ -10,6 +10,7 @@ use super::conditional;
 use super::parameters as parameter;
 use super::problem::Problem;
 use super::resource::{Answer, Delete, Operation};
+use crate::reader::{EraseError, EraseRefusal};
 
 /// Seconds after which to try again when the writer has ended: another process takes over.
 const RETRY_AFTER: u64 = 5;
@@ -33,14 +34,14 @@ fn run(call: Call) -> Answer {
 /// 204 once nobody can see the student any more. 404 when nothing is held: a misspelt id must not
 /// pass for an erasure.
 async fn erase(call: Call) -> Result<Response, Problem> {
-    let student = call.student()?;
-    let aggregate = call.api.reader.now().student(&student);
-    let revision = aggregate.ok_or_else(Problem::student_not_found)?.revision;
-    if !conditional::matches_revision(&call.headers, call.api.event_id(revision)) {
-        return Err(Problem::precondition_failed());
-    }
-    let erased = call.api.reader.erase(student, call.query.suppress).await;
-    erased.map_err(|_| Problem::unavailable("The service is ending.", RETRY_AFTER))?;
+    let epoch = call.api.reader.identity.epoch;
+    let seen = conditional::revisions_to_match(&call.headers, epoch);
+    let erased = call.api.reader.erase(call.student()?, call.query.suppress, seen).await;
+    erased.map_err(|error| match error {
+        EraseError::Refused(EraseRefusal::NotHeld) => Problem::student_not_found(),
+        EraseError::Refused(EraseRefusal::Changed) => Problem::precondition_failed(),
+        EraseError::WriterGone => Problem::unavailable("The service is ending.", RETRY_AFTER),
+    })?;
     tracing::info!(suppress = call.query.suppress, "a student was erased");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

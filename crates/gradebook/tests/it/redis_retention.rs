@@ -240,7 +240,7 @@ fn everybody_at_once_misses_and_repeats_nothing() {
         let mut eraser = Eraser::new(url.clone(), identity.clone(), name).unwrap();
         append_to(&mut journal, LAST / 2);
         for student in &erased {
-            eraser.erase(student, true).unwrap();
+            eraser.erase(student, true, None).unwrap();
             eraser.sweep().unwrap();
         }
         append_after_others(&mut journal, LAST);

@@ -51,12 +51,12 @@ impl Desk {
     fn new(queued_max: usize) -> Self {
         let book = Arc::new(SharedBook::new(Gradebook::new(ScoringPolicy::KeepLatest, KEY)));
         let hub = Arc::new(Hub::queueing_at_most(10, queued_max));
-        let poster = Poster::new(Arc::clone(&book), Arc::clone(&hub));
+        let rejections = Arc::new(Rejections::default());
+        let poster = Poster::new(Arc::clone(&book), Arc::clone(&hub), Arc::clone(&rejections));
         let status = Arc::new(Status::new("memory", Vec::new()));
         status.replay_finished(Position::START);
         let identity = Identity { key: KEY, epoch: None };
         let (commands, _) = mpsc::channel(1);
-        let rejections = Arc::new(Rejections::default());
         let reader = Reader::new(book, hub, status, rejections, identity, commands);
         let access = AccessSettings {
             tokens: None,

@@ -16,11 +16,27 @@ use crate::config::redis::RedisUrl;
 /// Entries that are looked through at once for those to delete.
 const SWEPT_ENTRIES: usize = 2_000;
 
+/// Entries that Redis looks through for unseen scores in the step that appends an erasure, at most:
+/// some 10 ms. Where more were not seen, nothing is appended.
+const SEEN_ENTRIES_MAX: &str = "10000";
+
 /// How often a segment is read again when others replace it meanwhile.
 const REPACKS_MAX: usize = 100;
 
 /// Entries that Redis copies in one step. It does nothing else meanwhile: about 3 ms.
 const COPIED_ENTRIES: &str = "1000";
+
+/// What became of an attempt to erase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It is in the journal, at this position.
+    Erased(Position),
+    /// It is not: the student may have scores that were not seen, up to the `last` position.
+    Unseen {
+        /// Where the journal ends.
+        last: Position,
+    },
+}
 
 /// Erases students in a shared journal, whoever leads.
 pub struct Eraser {
@@ -40,12 +56,33 @@ pub fn append(
     pseudonym: Pseudonym,
     suppress: bool,
 ) -> Result<Position, RedisError> {
+    match append_unless(link, identity, writer, pseudonym, suppress, None)? {
+        Attempt::Erased(position) => Ok(position),
+        Attempt::Unseen { .. } => Err(odd("erasure")),
+    }
+}
+
+/// Appends the erasure of a student, unless they have a score after the position that was `seen`.
+fn append_unless(
+    link: &mut Link,
+    identity: &Identity,
+    writer: &str,
+    pseudonym: Pseudonym,
+    suppress: bool,
+    seen: Option<(&StudentId, Position)>,
+) -> Result<Attempt, RedisError> {
     let (key, pseudonym) = (entry::hex(&identity.key.0), entry::hex(&pseudonym.0));
     let suppress = if suppress { "1" } else { "0" };
-    let arguments = ["*", writer, &key, &pseudonym, suppress];
+    let mut arguments = vec!["*", writer, &key, &pseudonym, suppress];
+    let next = seen.map(|(_, position)| position.plus(1).to_string());
+    if let (Some((student, _)), Some(next)) = (seen, &next) {
+        arguments.extend([student.as_str(), next, SEEN_ENTRIES_MAX]);
+    }
     let reply = link.run(Script::Erase, Some(|keys| &keys.erasing), &arguments)?;
-    let position = reply.array().get(1).and_then(Reply::integer);
-    position.map(Position::new).ok_or_else(|| odd("position"))
+    let number = |index: usize| reply.array().get(index).and_then(Reply::integer);
+    let position = number(1).map(Position::new).ok_or_else(|| odd("position"))?;
+    let is_appended = number(0) == Some(1);
+    Ok(if is_appended { Attempt::Erased(position) } else { Attempt::Unseen { last: position } })
 }
 
 /// Deletes all entries of the students who were erased, up to each erasure.
@@ -212,13 +249,23 @@ impl Eraser {
         Ok(Self { link: Link::new(url)?, identity, writer })
     }
 
-    /// Appends the erasure of `student`, and waits for the replicas that the URL asks for.
+    /// Appends the erasure of `student`, and waits for the replicas that the URL asks for. With
+    /// `seen`, only if no score of theirs stands after that position, which Redis looks at in the
+    /// same step, as far as [`SEEN_ENTRIES_MAX`] entries.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`]: try again. It may be there twice then, which is as good.
-    pub fn erase(&mut self, student: &StudentId, suppress: bool) -> Result<Position, JournalError> {
+    pub fn erase(
+        &mut self,
+        student: &StudentId,
+        suppress: bool,
+        seen: Option<Position>,
+    ) -> Result<Attempt, JournalError> {
         let pseudonym = self.identity.key.pseudonym(student);
-        let position = append(&mut self.link, &self.identity, &self.writer, pseudonym, suppress)?;
+        let seen = seen.map(|position| (student, position));
+        let attempt =
+            append_unless(&mut self.link, &self.identity, &self.writer, pseudonym, suppress, seen)?;
+        let Attempt::Erased(_) = attempt else { return Ok(attempt) };
         let options = &self.link.url().options;
         let (wanted, patience) = (options.replicas, options.timeout.as_millis() / 2);
         if wanted > 0 {
@@ -232,7 +279,7 @@ impl Eraser {
                 .into());
             }
         }
-        Ok(position)
+        Ok(attempt)
     }
 
     /// Deletes the entries of all students whose erasure is on the list: those of this process, and

@@ -27,7 +27,7 @@ use ::redis::Cmd;
 use gradebook_core::{Entry, Position, PseudonymKey, StudentId, Timestamp};
 
 pub use compaction::{Compacted, Packing, compact};
-pub use erasure::Eraser;
+pub use erasure::{Attempt, Eraser};
 pub use error::RedisError;
 pub use lease::Lease;
 pub use tail::{Followed, Tail};
