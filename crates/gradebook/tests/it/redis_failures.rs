@@ -1,5 +1,9 @@
 //! Failures of Redis and of the network around it: what was kept stays kept, once and in order.
 
+use gradebook::journal::redis::{Followed, RedisJournal, Tail};
+use gradebook::journal::{Journal as _, JournalError};
+use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
+
 use crate::redis_roles::{STUDENTS, api, at, book_position, feed, ingest, kept, leads, said};
 use crate::support::{Proxy, RedisCluster, RedisServer, Sentinels, Service, eventually, wait_for};
 
@@ -150,4 +154,35 @@ async fn a_redis_with_a_log_comes_back_with_everything() {
     redis.restart();
     at(&replica, EXAMS * STUDENTS).await;
     assert_eq!(kept(&redis), said(&source, EXAMS * STUDENTS).await);
+}
+
+/// A Redis that is busy with a script refuses everything. What it says to all of several requests
+/// that were sent together must not be taken for answers to what is asked next.
+#[test]
+fn refusals_of_several_requests_do_not_shift_the_answers() {
+    let redis = RedisServer::start(&["--busy-reply-threshold", "10"]);
+    let url = redis.journal_url();
+    let mut journal = RedisJournal::open(url.clone(), "the writer".to_owned()).unwrap();
+    let entry = |exam| Entry::Scored {
+        student: StudentId::parse("foo").unwrap(),
+        exam: ExamNumber::new(exam).unwrap(),
+        score: Score::new(0.5).unwrap(),
+        received: Timestamp::default(),
+    };
+    let last = journal.append(Position::START, &[entry(1)], &[]).unwrap();
+    let mut tail = Tail::new(url, journal.identity()).unwrap();
+    let mut next = || match tail.go_on() {
+        Ok(Followed::Entries(entries)) => Ok(entries),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error),
+    };
+    assert_eq!(next().unwrap(), [(last, entry(1))]);
+    let last = journal.append(last, &[entry(2)], &[]).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| redis.cli(&["EVAL", "while true do end", "0"]));
+        wait_for("Redis is busy", || redis.cli(&["PING"]).contains("BUSY"));
+        assert!(matches!(next(), Err(JournalError::Unavailable(_))));
+        assert_eq!(redis.cli(&["SCRIPT", "KILL"]), "OK");
+    });
+    assert_eq!(next().unwrap(), [(last, entry(2))]);
 }

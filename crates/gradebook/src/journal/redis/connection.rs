@@ -1,8 +1,8 @@
 //! One connection to one Redis server: the `redis` crate's, with an account, timeouts, and errors
 //! that say what a person has to change.
 
-use std::io;
 use std::time::Duration;
+use std::{io, slice};
 
 use ::redis::io::tcp::TcpSettings;
 use ::redis::{
@@ -149,24 +149,39 @@ impl Connection {
         for part in parts {
             request.arg(part);
         }
-        self.send(&[request])?;
-        self.reply()
+        self.request(&request)
     }
 
-    /// Sends requests together.
+    /// Sends one request and waits for its reply.
     ///
     /// # Errors
-    /// [`RedisError::Io`].
-    pub fn send(&mut self, requests: &[Cmd]) -> Result<(), RedisError> {
-        Ok(self.write(requests)?)
-    }
-
-    /// The next reply.
-    ///
-    /// # Errors
-    /// [`RedisError::Server`] when the server refuses; otherwise the connection is broken.
-    pub fn reply(&mut self) -> Result<Value, RedisError> {
+    /// See [`RedisError`].
+    pub fn request(&mut self, request: &Cmd) -> Result<Value, RedisError> {
+        self.write(slice::from_ref(request))?;
         Ok(self.read()?)
+    }
+
+    /// Sends requests together and waits for all of their replies.
+    ///
+    /// # Errors
+    /// [`RedisError::Server`] when the server refuses one of them, whatever became of the others.
+    pub fn requests<const COUNT: usize>(
+        &mut self,
+        requests: &[Cmd; COUNT],
+    ) -> Result<[Value; COUNT], RedisError> {
+        self.write(requests)?;
+        let mut replies = [const { Value::Nil }; COUNT];
+        let mut refused = None;
+        for reply in &mut replies {
+            match self.read() {
+                Ok(value) => *reply = value,
+                // The others are read all the same: they must not be taken for replies to what is
+                // asked next.
+                Err(error) if error.code().is_some() => refused = refused.or(Some(error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        refused.map_or(Ok(replies), |error| Err(error.into()))
     }
 
     fn write(&mut self, requests: &[Cmd]) -> Result<(), ::redis::RedisError> {

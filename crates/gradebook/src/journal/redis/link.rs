@@ -125,8 +125,7 @@ impl Link {
             for argument in arguments {
                 request.arg(argument.as_ref());
             }
-            connection.send(&[request])?;
-            connection.reply()
+            connection.request(&request)
         })
         .map_err(named)
     }
@@ -165,9 +164,9 @@ impl Link {
         self.with(|connection, _, keys| {
             let mut request = cmd("XRANGE");
             request.arg(&keys.journal).arg(from).arg("+").arg("COUNT").arg(limit);
-            connection.send(&[request, ask_packed(keys)])?;
-            entry::read_each(&connection.reply()?, take)?;
-            Ok(Packed::of(&connection.reply()?))
+            let [entries, packed] = connection.requests(&[request, ask_packed(keys)])?;
+            entry::read_each(&entries, take)?;
+            Ok(Packed::of(&packed))
         })
     }
 
@@ -176,10 +175,8 @@ impl Link {
     /// # Errors
     /// See [`RedisError`].
     pub fn packed(&mut self) -> Result<Packed, RedisError> {
-        self.with(|connection, _, keys| {
-            connection.send(&[ask_packed(keys)])?;
-            Ok(Packed::of(&connection.reply()?))
-        })
+        let packed = self.with(|connection, _, keys| connection.request(&ask_packed(keys)))?;
+        Ok(Packed::of(&packed))
     }
 }
 

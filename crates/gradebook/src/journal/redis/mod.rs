@@ -221,9 +221,7 @@ impl RedisJournal {
     fn send(&mut self, run: &Run, batch: Batch) -> Result<Position, JournalError> {
         let term = run.terms.last().ok_or_else(|| odd("run"))?.number;
         let answer = self.link.with(|connection, scripts, keys| {
-            let request = append(scripts, keys, run.tail, (term, &self.writer), &batch);
-            connection.send(&[request])?;
-            connection.reply()
+            connection.request(&append(scripts, keys, run.tail, (term, &self.writer), &batch))
         });
         self.sent.sending(batch);
         let answer = answer.inspect_err(|_| self.settled = false)?;

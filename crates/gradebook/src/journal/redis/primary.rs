@@ -86,7 +86,8 @@ impl Primary {
                 "Redis is version {version}, and the journal needs {major}.{minor} or newer"
             )));
         }
-        let is_cluster = field("redis_mode") == Some("cluster");
+        // Valkey calls it otherwise.
+        let is_cluster = field("redis_mode").or(field("server_mode")) == Some("cluster");
         match (&self.url.topology, is_cluster) {
             (Topology::Cluster(_), true)
             | (Topology::Single(_) | Topology::Sentinel { .. }, false) => {}

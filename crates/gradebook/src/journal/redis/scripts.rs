@@ -104,21 +104,19 @@ impl Scripts {
     /// # Errors
     /// See [`RedisError`].
     pub fn load(connection: &mut Connection) -> Result<Self, RedisError> {
-        connection.send(&SOURCES.map(|source| {
+        let loaded = connection.requests(&SOURCES.map(|source| {
             let mut request = cmd("SCRIPT");
             request.arg("LOAD").arg(source);
             request
-        }))?;
-        let mut digests = Vec::with_capacity(SOURCES.len());
-        for _ in SOURCES {
-            let reply = connection.reply().map_err(|error| match error.code() {
-                Some("NOPERM") => RedisError::Refused(format!(
-                    "the user of the journal's URL may not load scripts: {error}"
-                )),
-                _ => error,
-            })?;
-            digests.push(reply.text().unwrap_or_default().to_owned());
-        }
+        }));
+        let loaded = loaded.map_err(|error| match error.code() {
+            Some("NOPERM") => RedisError::Refused(format!(
+                "the user of the journal's URL may not load scripts: {error}"
+            )),
+            _ => error,
+        })?;
+        let digests = loaded.iter().map(|reply| reply.text().unwrap_or_default().to_owned());
+        let digests = digests.collect();
         Ok(Self { digests })
     }
 

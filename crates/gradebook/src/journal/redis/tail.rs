@@ -195,18 +195,13 @@ impl Tail {
             let mut next = cmd("XREAD");
             next.arg("COUNT").arg(BATCH_ENTRIES_MAX).arg("BLOCK").arg(patience.as_millis());
             next.arg("STREAMS").arg(&keys.journal).arg(after);
-            connection.send(&[
-                next,
-                last_of(&keys.journal),
-                last_of(&keys.terms),
-                ask_packed(keys),
-            ])?;
-            let entries = read_stream(&connection.reply()?)?;
+            let requests = [next, last_of(&keys.journal), last_of(&keys.terms), ask_packed(keys)];
+            let [entries, last, newest, packed] = connection.requests(&requests)?;
+            let entries = read_stream(&entries)?;
             let mut end = Position::START;
-            entry::read_each(&connection.reply()?, |written| end = written.id.position)?;
-            let newest = connection.reply()?;
+            entry::read_each(&last, |written| end = written.id.position)?;
             let newest = newest.array().first().and_then(term_of);
-            Ok(Exchange { entries, end, newest, packed: Packed::of(&connection.reply()?) })
+            Ok(Exchange { entries, end, newest, packed: Packed::of(&packed) })
         })
     }
 }
