@@ -70,6 +70,13 @@ fn redis_keeps_the_contract() {
     keeps_the_contract(|| RedisServer::start(&[]));
 }
 
+#[test]
+fn valkey_keeps_the_contract() {
+    if RedisServer::start_valkey(&[]).is_some() {
+        keeps_the_contract(|| RedisServer::start_valkey(&[]).unwrap());
+    }
+}
+
 /// Everything but the last entries is packed after each append, in segments of a few entries.
 #[test]
 fn a_packed_redis_keeps_the_contract() {

@@ -27,6 +27,7 @@ mod redis_failures;
 mod redis_refusals;
 mod redis_retention;
 mod redis_roles;
+mod redis_tls;
 mod representations;
 mod settings;
 mod shutdown;

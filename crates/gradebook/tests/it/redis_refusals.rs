@@ -6,7 +6,7 @@ use crate::redis_roles::{STUDENTS, at, feed, ingest};
 use crate::support::{RedisServer, Service, eventually, finished, free_port};
 
 /// Both roles must end with the exit code of a bad setting and this in their only line.
-async fn refused(journal: &str, why: &str) {
+pub async fn refused(journal: &str, why: &str) {
     for role in ["ingest", "api"] {
         let mut command = Service::command();
         command.args([role, "--listen", "127.0.0.1:0", "--journal", journal]);

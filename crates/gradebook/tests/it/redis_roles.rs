@@ -5,7 +5,8 @@ use gradebook::journal::redis::RedisJournal;
 use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
 use serde_json::Value;
 
-use crate::support::{RedisServer, Service, eventually, finished};
+use crate::redis_refusals::refused;
+use crate::support::{RedisServer, Service, eventually, finished, wait_for};
 
 pub const STUDENTS: u64 = 40;
 
@@ -128,7 +129,17 @@ async fn replicas_answer_with_the_same_bytes_and_reach_each_other_with_an_erasur
 
 #[tokio::test]
 async fn another_worker_takes_over_from_a_killed_one_without_loss_or_repetition() {
-    let redis = RedisServer::start(&[]);
+    takes_over(&RedisServer::start(&[])).await;
+}
+
+#[tokio::test]
+async fn another_worker_takes_over_on_valkey_too() {
+    if let Some(valkey) = RedisServer::start_valkey(&[]) {
+        takes_over(&valkey).await;
+    }
+}
+
+async fn takes_over(redis: &RedisServer) {
     let journal = redis.url() + "?lease_ms=3000";
     let (source, url) = feed(50, 1_000).await;
     let first = ingest(&url, &journal).await;
@@ -144,7 +155,22 @@ async fn another_worker_takes_over_from_a_killed_one_without_loss_or_repetition(
     first.kill();
     leads(&second).await;
     at(&replica, 50 * STUDENTS).await;
-    assert_eq!(kept(&redis), said(&source, 50 * STUDENTS).await);
+    assert_eq!(kept(redis), said(&source, 50 * STUDENTS).await);
+}
+
+/// Valkey does not name everything as Redis does.
+#[tokio::test]
+async fn a_cluster_of_valkey_is_known_as_one() {
+    let Some(node) = RedisServer::start_valkey(&["--cluster-enabled", "yes"]) else { return };
+    assert_eq!(node.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
+    wait_for("the cluster is formed", || {
+        node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+    });
+    refused(&node.url(), "use redis-cluster://").await;
+    let journal = format!("redis-cluster://127.0.0.1:{}", node.port());
+    let (_feed, url) = feed(1, 0).await;
+    let _worker = ingest(&url, &journal).await;
+    at(&api(&journal).await, STUDENTS).await;
 }
 
 #[tokio::test]

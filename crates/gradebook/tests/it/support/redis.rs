@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,11 @@ use tempfile::TempDir;
 
 use super::PATIENCE;
 
-/// A running `redis-server`; ended when dropped.
+const REDIS: &str = "redis-server";
+
+/// A running `redis-server`, or `valkey-server`; ended when dropped.
 pub struct RedisServer {
+    program: PathBuf,
     child: Child,
     port: u16,
     directory: TempDir,
@@ -24,12 +27,28 @@ pub struct RedisServer {
 impl RedisServer {
     /// A primary that keeps nothing on disk, with these settings.
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_program(REDIS.into(), settings)
+    }
+
+    /// The same with Valkey; nothing where it is not installed.
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was not run")]
+    pub fn start_valkey(settings: &[&str]) -> Option<Self> {
+        let program = std::env::var_os("GRADEBOOK_TEST_VALKEY");
+        if program.is_none() {
+            let is_ci = std::env::var_os("CI").is_some();
+            assert!(!is_ci, "GRADEBOOK_TEST_VALKEY does not name valkey-server: run scripts/test");
+            eprintln!("not run: valkey-server is not there (scripts/test installs it)");
+        }
+        Some(Self::start_program(program?.into(), settings))
+    }
+
+    fn start_program(program: PathBuf, settings: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("gradebook-redis-").tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
         loop {
             let port = free_port();
-            if let Some(child) = spawn(port, directory.path(), &settings) {
-                return Self { child, port, directory, settings };
+            if let Some(child) = spawn(&program, port, directory.path(), &settings) {
+                return Self { program, child, port, directory, settings };
             }
         }
     }
@@ -38,8 +57,34 @@ impl RedisServer {
     pub fn start_on(port: u16, settings: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("gradebook-redis-").tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
-        let child = spawn(port, directory.path(), &settings).expect("the port is taken");
-        Self { child, port, directory, settings }
+        let program = PathBuf::from(REDIS);
+        let child = spawn(&program, port, directory.path(), &settings).expect("the port is taken");
+        Self { program, child, port, directory, settings }
+    }
+
+    /// A primary that speaks TLS as well, with `redis.pem` and `redis.key` of `folder`; and the
+    /// port where it does.
+    pub fn start_with_tls(folder: &Path, settings: &[&str]) -> (Self, u16) {
+        let directory = tempfile::Builder::new().prefix("gradebook-redis-").tempdir().unwrap();
+        let file = |name| folder.join(name).to_str().unwrap().to_owned();
+        let mut settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        for (setting, value) in [
+            ("--tls-cert-file", file("redis.pem")),
+            ("--tls-key-file", file("redis.key")),
+            ("--tls-ca-cert-file", file("ca.pem")),
+            ("--tls-auth-clients", "no".to_owned()),
+        ] {
+            settings.extend([setting.to_owned(), value]);
+        }
+        loop {
+            let (port, tls_port) = (free_port(), free_port());
+            let settings =
+                [&settings[..], &["--tls-port".to_owned(), tls_port.to_string()]].concat();
+            let program = PathBuf::from(REDIS);
+            if let Some(child) = spawn(&program, port, directory.path(), &settings) {
+                return (Self { program, child, port, directory, settings }, tls_port);
+            }
+        }
     }
 
     /// A sentinel that watches the primary on `port` under the name `book`.
@@ -54,8 +99,9 @@ impl RedisServer {
             std::fs::write(&file, &text).unwrap();
             let settings = vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()];
             let port = free_port();
-            if let Some(child) = spawn(port, directory.path(), &settings) {
-                return Self { child, port, directory, settings };
+            let program = PathBuf::from(REDIS);
+            if let Some(child) = spawn(&program, port, directory.path(), &settings) {
+                return Self { program, child, port, directory, settings };
             }
         }
     }
@@ -148,7 +194,8 @@ impl RedisServer {
     pub fn restart(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(child) = spawn(self.port, self.directory.path(), &self.settings) {
+            let directory = self.directory.path();
+            if let Some(child) = spawn(&self.program, self.port, directory, &self.settings) {
                 self.child = child;
                 return;
             }
@@ -303,12 +350,12 @@ pub fn free_port() -> u16 {
 }
 
 /// Starts a server and waits until it answers; nothing when it ends instead.
-pub fn spawn(port: u16, directory: &Path, settings: &[String]) -> Option<Child> {
+fn spawn(program: &Path, port: u16, directory: &Path, settings: &[String]) -> Option<Child> {
     let log = std::fs::File::create(directory.join("log")).unwrap();
     // A sentinel has a file of settings, which stands first, and keeps no snapshots.
     let is_file = settings.first().is_some_and(|setting| !setting.starts_with("--"));
     let (file, settings) = settings.split_at(usize::from(is_file));
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(program);
     command.args(file).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
     if !is_file {
         command.args(["--save", ""]);
