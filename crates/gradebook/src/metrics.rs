@@ -98,6 +98,12 @@ pub const METRICS: &[Description] = &[
     ),
     (
         Kind::Counter,
+        "gradebook_http_bounds_reached_total",
+        Unit::Count,
+        "answers that were shortened, by bound",
+    ),
+    (
+        Kind::Counter,
         "gradebook_http_deadlines_exceeded_total",
         Unit::Count,
         "requests that the journal did not answer in time",

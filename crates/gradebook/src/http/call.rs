@@ -20,6 +20,7 @@ use super::percent;
 use super::problem::Problem;
 use super::query::Query;
 use super::resource::Resource;
+use super::students;
 use crate::status::Replay;
 
 /// How soon to ask again when the journal has not answered in time, in seconds.
@@ -189,6 +190,13 @@ impl Call {
         self.media_type.is_lines() && self.query.limit.is_none()
     }
 
+    /// Whether the book is let go while the answer is read from it, so that a change may fall
+    /// between two parts of it.
+    fn is_read_in_parts(&self) -> bool {
+        let of_many_exams = self.resource.template == students::STUDENT.template;
+        self.wants_lines() || (self.query.standing && of_many_exams)
+    }
+
     /// The state of something that changed last at `revision`, in `book`.
     #[must_use]
     pub fn version(&self, book: &Gradebook, revision: Position) -> Version {
@@ -219,7 +227,7 @@ impl Call {
             self.media_type.format(),
             self.coding.name(),
         ]);
-        EntityTag { revision, variant, weak: self.wants_lines() }
+        EntityTag { revision, variant, weak: self.is_read_in_parts() }
     }
 
     /// The answer, when the condition of the request makes it short.

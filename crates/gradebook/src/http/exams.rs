@@ -131,9 +131,10 @@ fn show(call: &Call) -> Result<Response, Problem> {
         }));
     }
     let read = |query: &_| book.exam_results(exam, query).ok_or_else(Problem::exam_not_found);
-    let (results, standings) = call.with_standings(&book, query, read)?;
+    let results = call.affordable_page(&book, query, read)?;
     let statistics = book.exam_statistics(exam).ok_or_else(Problem::exam_not_found)?;
     let policy = book.policy();
+    let standings = if call.query.standing { book.standings(&results.items) } else { Vec::new() };
     drop(book);
     let results = call.list(results);
     let entity = Entity { id: exam, aggregate, statistics, policy, results, standings };

@@ -10,6 +10,7 @@
 
 pub mod accept;
 pub mod access;
+pub mod bounds;
 pub mod call;
 pub mod charts;
 pub mod compress;

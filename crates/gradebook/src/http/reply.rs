@@ -7,6 +7,7 @@ use bytes::Bytes;
 use gradebook_core::gradebook::{Anchor, Page};
 
 use super::accept::MediaType;
+use super::bounds::Bound;
 use super::call::{Call, Version};
 use super::conditional::EntityTag;
 use super::cursor::AnchorId;
@@ -29,6 +30,7 @@ impl Call {
     /// A page of a list, with the links to the next and the first.
     #[must_use]
     pub fn list<Item, Id: AnchorId>(&self, page: Page<Item, Id>) -> List<Item> {
+        Bound::Examined.reached_if(page.total.is_none());
         let next = page.next.map(|anchor| {
             let cursor = self.api.cursors.write(&anchor, &self.cursor_binding());
             self.api.links.path(&self.path, &self.query.for_page(Some(&cursor)))

@@ -4,11 +4,13 @@ use gradebook_core::Gradebook;
 use gradebook_core::gradebook::{EXAMINED_MAX, Page, ResultItem, ResultQuery};
 use gradebook_core::statistics::Standing;
 
+use super::bounds::Bound;
 use super::call::Call;
 use super::problem::Problem;
+use crate::reader::Reader;
 
 impl Call {
-    /// A page that `read` gives, with the standings of its results when they were asked for.
+    /// A page that `read` gives; shorter where standings are asked for and would cost too much.
     ///
     /// A standing costs a look at every result of its exam. So a page with standings ends early,
     /// before its exams have more than [`EXAMINED_MAX`] results together; the first result is
@@ -16,24 +18,34 @@ impl Call {
     ///
     /// # Errors
     /// Those of `read`.
-    pub fn with_standings<Id>(
+    pub fn affordable_page<Id>(
         &self,
         book: &Gradebook,
         mut query: ResultQuery<Id>,
         read: impl Fn(&ResultQuery<Id>) -> Result<Page<ResultItem, Id>, Problem>,
-    ) -> Result<(Page<ResultItem, Id>, Vec<Standing>), Problem> {
-        let mut page = read(&query)?;
+    ) -> Result<Page<ResultItem, Id>, Problem> {
+        let page = read(&query)?;
         if !self.query.standing {
-            return Ok((page, Vec::new()));
+            return Ok(page);
         }
         let affordable = affordable(book, &page.items, EXAMINED_MAX);
-        if affordable < page.items.len() {
-            query.limit = affordable;
-            page = read(&query)?;
+        if affordable == page.items.len() {
+            return Ok(page);
         }
-        let standings = book.standings(&page.items).into_iter().collect::<Option<_>>();
-        Ok((page, standings.expect("invariant: the exam of a result has results")))
+        Bound::Standings.reached();
+        query.limit = affordable;
+        read(&query)
     }
+}
+
+/// Where each of `items` stands in its exam, as the book is by then; `None` where the exam is gone.
+///
+/// The book is let go between two exams: a student may have many large ones, and whoever posts must
+/// not wait for more than one.
+#[must_use]
+pub fn exam_by_exam(reader: &Reader, items: &[ResultItem]) -> Vec<Option<Standing>> {
+    let exams = items.chunk_by(|one, other| one.exam == other.exam);
+    exams.flat_map(|of_one| reader.now().standings(of_one)).collect()
 }
 
 /// How many of `items`, from the first on, have exams of together at most `examined_max` results.
@@ -57,6 +69,28 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn standings_read_exam_by_exam_are_those_of_the_book() {
+        let api = super::super::tests::api_holding(&[
+            ("ann", 1),
+            ("bob", 1),
+            ("eve", 1),
+            ("ann", 2),
+            ("bob", 2),
+            ("ann", 3),
+        ]);
+        let ann = StudentId::parse("ann").unwrap();
+        let book = api.reader.now();
+        let mut items = book.student_results(&ann, &ResultQuery::all(10)).unwrap().items;
+        let expected = book.standings(&items);
+        drop(book);
+        assert_eq!(exam_by_exam(&api.reader, &items), expected);
+        // An exam that is gone by then has none, and the others have.
+        items[1].exam = ExamNumber::new(9).unwrap();
+        let found = exam_by_exam(&api.reader, &items);
+        assert_eq!((found[0], found[1], found[2]), (expected[0], None, expected[2]));
+    }
 
     #[test]
     fn a_page_ends_before_its_exams_are_too_large_together() {

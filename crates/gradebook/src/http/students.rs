@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::representation::{Document, Entity};
 use super::representation::{html, lines};
 use super::resource::{Operation, Resource, SortKeys};
+use super::standing::exam_by_exam;
 use crate::hub::Watched;
 
 /// `/students`.
@@ -135,10 +136,12 @@ fn show(call: &Call) -> Result<Response, Problem> {
     }
     let read =
         |query: &_| book.student_results(&student, query).ok_or_else(Problem::student_not_found);
-    let (results, standings) = call.with_standings(&book, query, read)?;
+    let results = call.affordable_page(&book, query, read)?;
     let statistics = book.student_statistics(&student).ok_or_else(Problem::student_not_found)?;
     let policy = book.policy();
     drop(book);
+    let wanted = if call.query.standing { &results.items[..] } else { &[] };
+    let standings = exam_by_exam(&call.api.reader, wanted);
     let results = call.list(results);
     let entity = Entity { id: student, aggregate, statistics, policy, results, standings };
     Ok(call.show(&version, &Document::Student(entity)))

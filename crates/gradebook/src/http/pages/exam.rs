@@ -10,6 +10,7 @@ use super::chrome::Chrome;
 use super::format::{Count, Instant, Share};
 use super::link::{self, View};
 use super::table::{Column, Extent};
+use crate::http::bounds::Bound;
 use crate::http::representation::Entity;
 
 /// The most students that a filter without a result offers instead.
@@ -184,5 +185,7 @@ fn alike(book: &Gradebook, exam: ExamNumber, student: &StudentId) -> Vec<Student
     let mut question = ListQuery::all(ALIKE_MAX);
     question.exams = vec![exam];
     question.contains = Some(student.as_str().to_owned());
-    book.students(&question).items.into_iter().map(|item| item.student).collect()
+    let page = book.students(&question);
+    Bound::Alike.reached_if(page.next.is_some());
+    page.items.into_iter().map(|item| item.student).collect()
 }

@@ -3,6 +3,8 @@
 use gradebook_core::gradebook::{Anchor, ListQuery};
 use gradebook_core::{ExamNumber, Gradebook, StudentId};
 
+use crate::http::bounds::Bound;
+
 /// The most suggestions.
 pub const SUGGESTIONS_MAX: usize = 6;
 
@@ -25,7 +27,9 @@ pub fn students(book: &Gradebook, student: &StudentId) -> Vec<StudentId> {
     }
     let mut query = ListQuery::all(NEIGHBOURS_MAX);
     query.contains = Some(student.as_str().to_owned());
-    found.extend(book.students(&query).items.into_iter().map(|item| item.student));
+    let containing = book.students(&query);
+    Bound::Neighbours.reached_if(containing.next.is_some());
+    found.extend(containing.items.into_iter().map(|item| item.student));
     most_alike(student, found)
 }
 

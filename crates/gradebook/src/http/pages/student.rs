@@ -10,7 +10,10 @@ use super::exam::{kept, rank};
 use super::format::{Count, Instant, Share};
 use super::link::{self, View};
 use super::table::{Column, Extent};
+use crate::http::bounds::Bound;
 use crate::http::representation::Entity;
+use crate::http::standing::exam_by_exam;
+use crate::reader::Reader;
 
 /// The page of a student.
 #[derive(Debug, Template)]
@@ -68,14 +71,14 @@ pub struct StudentAside {
     latest: Option<Standing>,
 }
 
-/// The most results that are compared for the standings on one page. A row beyond shows none: the
-/// book is held while they are compared.
+/// The most results that are compared for the standings on one page. A row beyond shows none.
 const COMPARED_MAX: u64 = 1_000_000;
 
 impl StudentAside {
     /// Reads it, for these results of `student`.
     #[must_use]
-    pub fn read(book: &Gradebook, student: &StudentId, results: &[ResultItem]) -> Self {
+    pub fn read(reader: &Reader, student: &StudentId, results: &[ResultItem]) -> Self {
+        let book = reader.now();
         let average = |item: &ResultItem| {
             // A student who was erased in between leaves an exam without results.
             book.exam(item.exam).map_or(item.score.get(), |class| class.average)
@@ -87,12 +90,12 @@ impl StudentAside {
             let standing = book.standings(&last).into_iter().next()??;
             Some(Standing { exam: last.first()?.exam, text: rank(standing) })
         });
-        Self {
-            progress: progress(book, student),
-            standings: standings(book, results),
-            latest,
-            class_averages: results.iter().map(|item| Share(average(item))).collect(),
-        }
+        let progress = progress(&book, student);
+        let class_averages = results.iter().map(|item| Share(average(item))).collect();
+        let compared = comparable(&book, results);
+        drop(book);
+        let standings = standings(reader, results, compared);
+        Self { progress, class_averages, standings, latest }
     }
 }
 
@@ -145,15 +148,21 @@ impl StudentPage {
     }
 }
 
-/// The standing in each of `results`, in words; empty beyond [`COMPARED_MAX`].
-fn standings(book: &Gradebook, results: &[ResultItem]) -> Vec<String> {
+/// How many of `results`, from the first on, have exams of together at most [`COMPARED_MAX`].
+fn comparable(book: &Gradebook, results: &[ResultItem]) -> usize {
     let mut compared = 0;
     let within = results.iter().take_while(|result| {
         compared += book.exam(result.exam).map_or(0, |exam| u64::from(exam.count));
         compared <= COMPARED_MAX
     });
     let within = within.count();
-    let found = book.standings(&results[..within]).into_iter();
+    Bound::Compared.reached_if(within < results.len());
+    within
+}
+
+/// The standing in each of the first `compared` of `results`, in words; empty for the others.
+fn standings(reader: &Reader, results: &[ResultItem], compared: usize) -> Vec<String> {
+    let found = exam_by_exam(reader, &results[..compared]).into_iter();
     let mut told: Vec<String> = found.map(|found| found.map_or_else(String::new, rank)).collect();
     told.resize(results.len(), String::new());
     told
@@ -165,6 +174,7 @@ pub fn progress(book: &Gradebook, student: &StudentId) -> Vec<ProgressPoint> {
     let mut question = ResultQuery::all(PROGRESS_POINTS_MAX);
     question.sort.descending = true;
     let Some(page) = book.student_results(student, &question) else { return Vec::new() };
+    Bound::ProgressPoints.reached_if(page.next.is_some());
     let results = page.items.into_iter().rev();
     let points = results.filter_map(|item| {
         let class_average = book.exam(item.exam)?.average;

@@ -45,7 +45,7 @@ pub fn page(call: &Call, document: &Document, at: Option<EventId>) -> String {
         Document::Results(list) => written(&ResultsPage::new(list, view, chrome(Place::Elsewhere))),
         Document::Student(student) => {
             let List { items, .. } = &student.results;
-            let aside = StudentAside::read(&reader.now(), &student.id, items);
+            let aside = StudentAside::read(reader, &student.id, items);
             written(&StudentPage::new(student, &aside, view, chrome(Place::Students)))
         }
         Document::Exam(exam) => {

@@ -80,7 +80,7 @@ pub fn document(links: &Links, document: &Document) -> Vec<u8> {
 fn write_entity<Id>(name: &impl Serialize, entity: &Entity<Id>, text: &mut Vec<u8>) {
     let Entity { aggregate: of, statistics, policy, results, standings, .. } = entity;
     let items = results.items.iter().enumerate();
-    let items = items.map(|(number, item)| result(item, standings.get(number).copied()));
+    let items = items.map(|(number, item)| result(item, standings.get(number).copied().flatten()));
     let object = EntityObject {
         name,
         aggregate: aggregate(of),

@@ -77,8 +77,9 @@ pub struct Entity<Id> {
     pub policy: ScoringPolicy,
     /// Those results that pass the filters.
     pub results: List<ResultItem>,
-    /// Where each of them stands in its exam; empty when that was not asked for.
-    pub standings: Vec<Standing>,
+    /// Where each of them stands in its exam, unless that is gone; empty when that was not asked
+    /// for.
+    pub standings: Vec<Option<Standing>>,
 }
 
 impl Document {

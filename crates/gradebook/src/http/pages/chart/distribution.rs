@@ -222,7 +222,8 @@ mod tests {
     use super::*;
 
     fn statistics(scores: &[f64]) -> Statistics {
-        Statistics::of(scores.iter().map(|&score| Score::new(score).unwrap()).collect())
+        let scores: Vec<Score> = scores.iter().map(|&score| Score::new(score).unwrap()).collect();
+        Statistics::of(&scores, scores.iter().copied().sum())
     }
 
     #[test]
