@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use gradebook::journal::redis::{Followed, RedisJournal, Tail, open};
+use gradebook::journal::redis::{Followed, Packing, RedisJournal, Tail, compact, open};
 use gradebook::journal::{BATCH_ENTRIES_MAX, Journal as _};
 use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
 
@@ -41,6 +41,11 @@ fn main() {
     println!("read                    {:.0} entries/s", count as f64 / median(|| read(&redis)));
     let start = median(|| started(&redis, count as u64));
     println!("start of a replica      {:.0} entries/s, from exec to ready", count as f64 / start);
+    println!("packing                 {:.0} entries/s", count as f64 / pack(&redis));
+    println!("memory, packed          {:.1} bytes an entry", redis.memory() as f64 / count as f64);
+    println!("read, packed            {:.0} entries/s", count as f64 / median(|| read(&redis)));
+    let start = median(|| started(&redis, count as u64));
+    println!("start, packed           {:.0} entries/s, from exec to ready", count as f64 / start);
     drop(redis);
     let through = median(|| through(count));
     println!("socket to replica       {:.0} events/s", count as f64 / through);
@@ -91,8 +96,17 @@ fn read(redis: &Redis) -> f64 {
     let started = Instant::now();
     let (end, _) = tail.look().unwrap();
     while tail.seen() < end {
-        assert!(matches!(tail.go_on().unwrap(), Followed::Entries(_)));
+        let followed = tail.go_on().unwrap();
+        assert!(matches!(followed, Followed::Entries(_) | Followed::Again), "{followed:?}");
     }
+    started.elapsed().as_secs_f64()
+}
+
+/// Seconds to move all but the last entry into segments.
+fn pack(redis: &Redis) -> f64 {
+    let started = Instant::now();
+    let packing = Packing { keep: 1, ..Packing::default() };
+    compact(redis.url().parse().unwrap(), packing, |_, _| {}).unwrap();
     started.elapsed().as_secs_f64()
 }
 
@@ -283,10 +297,14 @@ impl Redis {
 
     /// The bytes that it uses.
     fn memory(&self) -> u64 {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.write_all(b"INFO memory\r\nQUIT\r\n").unwrap();
         let mut info = String::new();
-        stream.read_to_string(&mut info).unwrap();
+        // What was deleted is given back in the background.
+        while !info.contains("lazyfree_pending_objects:0\r") {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+            stream.write_all(b"INFO memory\r\nQUIT\r\n").unwrap();
+            info.clear();
+            stream.read_to_string(&mut info).unwrap();
+        }
         let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
         used.unwrap().trim().parse().unwrap()
     }

@@ -41,7 +41,14 @@ pub struct Fetched {
 #[derive(Default)]
 pub struct Reading {
     packed: Packed,
-    kept: Option<(Stretch, u64, Vec<(Position, Entry)>)>,
+    kept: Option<Kept>,
+}
+
+/// A segment as it was when so many had been repacked.
+struct Kept {
+    stretch: Stretch,
+    repacked: u64,
+    entries: Vec<(Position, Entry)>,
 }
 
 impl Packed {
@@ -157,19 +164,20 @@ impl Reading {
         stretch: Stretch,
     ) -> Result<Option<&[(Position, Entry)]>, RedisError> {
         let known = self.kept.take();
-        if known.as_ref().is_some_and(|(kept, ..)| *kept == stretch) {
+        if known.as_ref().is_some_and(|kept| kept.stretch == stretch) {
             self.packed = link.packed()?;
         }
-        let is_same =
-            |kept: &(Stretch, u64, _)| (kept.0, kept.1) == (stretch, self.packed.repacked);
-        self.kept = known.filter(is_same);
+        let Packed { until, repacked, .. } = self.packed;
+        self.kept = known.filter(|kept| {
+            (kept.stretch, kept.repacked) == (stretch, repacked) && stretch.last() <= until
+        });
         if self.kept.is_none() {
             let fetched = fetch(link, stretch)?;
             self.packed = fetched.packed;
-            self.kept = fetched
-                .entries(stretch)?
-                .map(|entries| (stretch, fetched.packed.repacked, entries));
+            let repacked = fetched.packed.repacked;
+            let entries = fetched.entries(stretch)?;
+            self.kept = entries.map(|entries| Kept { stretch, repacked, entries });
         }
-        Ok(self.kept.as_ref().map(|(_, _, entries)| entries.as_slice()))
+        Ok(self.kept.as_ref().map(|kept| kept.entries.as_slice()))
     }
 }
