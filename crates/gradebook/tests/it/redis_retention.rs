@@ -11,7 +11,9 @@ use gradebook::journal::{Journal, JournalError};
 use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
 
 use crate::redis_roles::{STUDENTS, an_exam, api, at, feed, ingest, leads, said};
-use crate::support::{EventStream, Proxy, RedisServer, Service, eventually, finished, wait_for};
+use crate::support::{
+    EventStream, Proxy, RedisServer, Service, StallingProxy, eventually, finished, wait_for,
+};
 
 /// Small, so that a test has many segments.
 const SPAN: u64 = 100;
@@ -173,33 +175,41 @@ async fn an_erasure_takes_a_student_out_of_segments() {
     assert_eq!(redis.meta("removed"), 25);
 }
 
-/// The real command, killed again and again, each time when it has packed something more.
+/// The real command, killed again and again, each time in the middle of something else: when it
+/// has sent so many bytes and not one more.
 #[tokio::test]
 async fn a_killed_compaction_leaves_a_whole_journal() {
     let redis = RedisServer::start(&[]);
     let mut journal = writer(&redis);
     append_to(&mut journal, 300);
     pack(&redis.journal_url()); // from now on the span is what the test wants
-    let expected: Vec<(Position, Entry)> =
-        (1..=6_000).map(|n| (Position::new(n), entry(n))).collect();
+    let at = |position| (Position::new(position), entry(position));
+    let expected: Vec<(Position, Entry)> = (1..=6_000).map(at).collect();
     append_to(&mut journal, 6_000);
-    let args = ["compact", "--keep", "20", "--journal", &redis.url()];
-    let mut killed = 0;
-    while redis.meta("packed") < 5_900 {
-        let before = redis.meta("packed");
+    let mut cut_off = 0;
+    for bytes in (40_000..).step_by(9_001) {
+        let proxy = StallingProxy::start(redis.port(), bytes);
         let mut command = Service::command();
-        let mut child =
-            command.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        wait_for("it packs more", || redis.meta("packed") > before);
+        let url = format!("redis://127.0.0.1:{}", proxy.port());
+        command.args(["compact", "--keep", "20", "--journal", &url]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let ended = eventually("the compaction ends, or is cut off", || {
+            let ended = child.try_wait().unwrap();
+            let stalled = proxy.has_stalled();
+            async move { (stalled || ended.is_some()).then_some(ended) }
+        })
+        .await;
         child.kill().unwrap();
-        killed += u32::from(child.wait().unwrap().code().is_none());
+        child.wait().unwrap();
         assert!(all(&redis) == expected, "an entry is missing, or there twice");
+        if ended.is_some_and(|status| status.success()) {
+            break;
+        }
+        cut_off += 1;
     }
-    assert!(killed > 0);
-    let output = finished(Service::command().args(args)).await;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(all(&redis) == expected);
-    assert_eq!(redis.cli(&["HLEN", SEGMENTS]), "59");
+    // It takes more bytes than that to send the segments alone.
+    assert!(cut_off > 0);
+    assert_eq!((redis.meta("packed"), redis.cli(&["HLEN", SEGMENTS]).as_str()), (5_900, "59"));
     assert_eq!(redis.meta("deletions"), 0, "the stream is rewritten");
     append_to(&mut journal, 6_001);
     assert_eq!(all(&redis).last(), Some(&(Position::new(6_001), entry(6_001))));
@@ -502,6 +512,31 @@ async fn a_missing_or_damaged_segment_is_named() {
     redis.cli(&["HDEL", SEGMENTS, "4"]);
     let told = check().await;
     assert!(told.contains("positions 401 to 500, is missing"), "{told}");
+}
+
+/// That somebody begins to write is no end: who reads goes on, and is not taken for caught up.
+#[test]
+fn a_term_that_begins_while_somebody_reads_is_not_the_end() {
+    for packs in [false, true] {
+        let redis = RedisServer::start(&[]);
+        append_to(&mut writer(&redis), 500);
+        let mut tail = Tail::new(redis.journal_url(), open(redis.journal_url()).unwrap()).unwrap();
+        let (end, _) = tail.look().unwrap();
+        let mut other = RedisJournal::open(redis.journal_url(), "another".to_owned()).unwrap();
+        other.lead().unwrap();
+        if packs {
+            pack(&redis.journal_url());
+        }
+        let mut order = Order::default();
+        while tail.seen() < end {
+            match tail.go_on().unwrap() {
+                Followed::Entries(entries) => entries.iter().for_each(|(_, one)| order.next(one)),
+                Followed::Again => {}
+                followed @ (Followed::Nothing | Followed::Replaced) => panic!("{followed:?}"),
+            }
+        }
+        assert_eq!(order.last, 500);
+    }
 }
 
 /// A journal of the time before segments: read as it is, and packed like any other.

@@ -9,6 +9,7 @@ mod proxy;
 mod redis;
 mod schema;
 mod service;
+mod stalling;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ pub use proxy::Proxy;
 pub use redis::{RedisCluster, RedisServer, Sentinels, free_port, wait_for};
 pub use schema::violation;
 pub use service::{Answer, Service, finished};
+pub use stalling::StallingProxy;
 
 /// How long anything may take before a test gives up on it. Generous: it bounds a failure, and
 /// never decides a success.
