@@ -1,9 +1,10 @@
 //! Journals in Redis that are refused at the start, each with one line that says what is wrong.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 
 use crate::redis_roles::{STUDENTS, at, feed, ingest};
-use crate::support::{RedisServer, Service, eventually, finished, free_port};
+use crate::support::{RedisServer, Service, eventually, finished, free_port, wait_for};
 
 /// Both roles must end with the exit code of a bad setting and this in their only line.
 pub async fn refused(journal: &str, why: &str) {
@@ -72,7 +73,6 @@ async fn what_is_not_redis_is_refused() {
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            use std::io::{Read, Write};
             let mut stream = stream.unwrap();
             stream.read_exact(&mut [0; 8]).ok();
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
@@ -110,6 +110,28 @@ async fn a_redis_that_cannot_be_reached_yet_is_waited_for() {
     let redis = RedisServer::start_on(port, &[]);
     let (_feed, url) = feed(1, 0).await;
     let _worker = ingest(&url, &redis.url()).await;
+    eventually("the replica is ready", async || {
+        (replica.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_redis_without_room_for_a_connection_is_waited_for() {
+    let redis = RedisServer::start(&["--maxclients", "1"]);
+    let mut only = None;
+    // Whoever asked whether the server answers may still be there.
+    wait_for("this is the only connection", || {
+        let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
+        stream.write_all(b"PING\r\n").ok();
+        let mut answer = [0; 7];
+        let is_let_in = stream.read_exact(&mut answer).is_ok() && answer == *b"+PONG\r\n";
+        only = Some(stream).filter(|_| is_let_in);
+        is_let_in
+    });
+    let replica = Service::start_role("api", &["--journal", &redis.url()]).await;
+    assert_eq!(replica.get("/readyz").await.status, 503);
+    only.unwrap().write_all(b"CONFIG SET maxclients 100\r\n").unwrap();
     eventually("the replica is ready", async || {
         (replica.get("/readyz").await.status == 200).then_some(())
     })

@@ -322,7 +322,7 @@ impl Sentinels {
 }
 
 /// Looks again until it is so.
-pub fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "never came true: {what}");
