@@ -53,6 +53,12 @@ pub const METRICS: &[Description] = &[
         Unit::Count,
         "connections that could not be resumed because no header field can hold the last id",
     ),
+    (
+        Kind::Counter,
+        "gradebook_feed_retry_after_cut_total",
+        Unit::Count,
+        "waits that a feed asked for with Retry-After, longer than the longest",
+    ),
     (Kind::Gauge, "gradebook_feed_live", Unit::Count, "1 while connected to the feed, else 0"),
     (Kind::Counter, "process_cpu_seconds_total", Unit::Seconds, "processor time used"),
     (Kind::Gauge, "process_resident_memory_bytes", Unit::Bytes, "memory that is resident"),

@@ -13,6 +13,10 @@ pub const RETRY_MIN: Duration = Duration::from_millis(500);
 /// See [`RETRY_MIN`].
 pub const RETRY_MAX: Duration = WAIT_MAX;
 
+/// The longest wait that a feed is granted by [`Backoff::and_asked`]. One that asks for more, by
+/// mistake or not, is looked at all the same, so that an outage does not outlive its cause.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
+
 /// A connection that lasted this long was a success. A shorter one counts as a failure, so that a
 /// feed that accepts and drops every connection is not hammered either.
 pub const LASTING_CONNECTION: Duration = Duration::from_secs(10);
@@ -53,6 +57,13 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         longest.mul_f64(random.clamp(0.0, 1.0))
     }
+
+    /// A `wait` when the feed's answer asks for another attempt no sooner than after `asked`: that
+    /// and the wait, so that not all who were asked come back at once.
+    #[must_use]
+    pub fn and_asked(wait: Duration, asked: Duration) -> Duration {
+        asked.min(RETRY_AFTER_MAX) + wait
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +103,14 @@ mod tests {
         assert_eq!(backoff.wait(short, ALL), Duration::from_secs(8));
         assert_eq!(backoff.wait(LASTING_CONNECTION, ALL), Duration::from_secs(1));
         assert_eq!(waits(&mut backoff, 2), [2_000, 4_000]);
+    }
+
+    #[test]
+    fn a_feed_that_asks_to_be_left_alone_is_within_bounds() {
+        let (wait, minute) = (Duration::from_millis(250), Duration::from_secs(60));
+        assert_eq!(Backoff::and_asked(wait, NONE), wait);
+        assert_eq!(Backoff::and_asked(wait, minute), wait + minute);
+        assert_eq!(Backoff::and_asked(wait, Duration::MAX), wait + RETRY_AFTER_MAX);
     }
 
     #[test]

@@ -163,12 +163,36 @@ fn redirect_target(from: &Url, response: &Response) -> Result<Url, Trouble> {
     Ok(target)
 }
 
+/// Any other status. Of one that means "not now" it counts how long that is.
+fn refused(status: StatusCode, headers: &HeaderMap) -> Trouble {
+    let means_later =
+        matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let asked = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    match asked.filter(|_| means_later).and_then(|text| retry_after(text, jiff::Timestamp::now())) {
+        Some(retry_after) => Trouble::Busy { status, retry_after },
+        None => Trouble::Status(status),
+    }
+}
+
+/// `Retry-After` in whole seconds: a number of them, or a time (RFC 9110 §10.2.3).
+fn retry_after(text: &str, now: jiff::Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // As many digits as somebody may think of: all the same beyond any bound.
+        return (!text.is_empty())
+            .then(|| Duration::from_secs(text.parse::<u32>().unwrap_or(u32::MAX).into()));
+    }
+    let time = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let seconds = time.duration_since(now).as_secs();
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
 /// 200 with `text/event-stream`, in a content coding that is read.
 fn check(response: Response) -> Result<Response, Trouble> {
     match response.status() {
         StatusCode::OK => {}
         StatusCode::NO_CONTENT => return Err(Trouble::NoMore),
-        status => return Err(Trouble::Status(status)),
+        status => return Err(refused(status, response.headers())),
     }
     let content_type = response.headers().get(header::CONTENT_TYPE);
     let essence = content_type.and_then(|value| value.to_str().ok()?.split(';').next());
@@ -181,5 +205,29 @@ fn check(response: Response) -> Result<Response, Trouble> {
             Err(Trouble::ContentEncoding(told(Some(coding))))
         }
         _ => Ok(response),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_a_number_of_seconds_or_a_time() {
+        let now: jiff::Timestamp = "1994-11-06T08:49:00Z".parse().unwrap();
+        let most = u64::from(u32::MAX);
+        for (text, seconds) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("99999999999999999999999", Some(most)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(37)),
+            ("Sun, 06 Nov 1994 08:48:00 GMT", Some(0)),
+            ("", None),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+        ] {
+            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
+        }
     }
 }

@@ -23,6 +23,8 @@ pub struct Counters {
     pub failed: Counter,
     /// Connections that could not be resumed, because of an id that no header field can hold.
     pub ids_unusable: Counter,
+    /// Waits that the feed asked for and that were cut.
+    pub retry_after_cut: Counter,
 }
 
 impl Counters {
@@ -41,6 +43,7 @@ impl Counters {
             connected: connections("connected"),
             failed: connections("failed"),
             ids_unusable: counter!("gradebook_feed_ids_unusable_total", "feed" => feed.clone()),
+            retry_after_cut: counter!("gradebook_feed_retry_after_cut_total", "feed" => feed.clone()),
             feed,
         }
     }

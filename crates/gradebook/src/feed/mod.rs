@@ -62,7 +62,11 @@ pub async fn run(
             End::Trouble(trouble @ Trouble::NoMore) => break feed.stopped(Some(&trouble)),
             End::Trouble(trouble) => trouble,
         };
-        let wait = backoff.wait(lasted, rand::random());
+        let mut wait = backoff.wait(lasted, rand::random());
+        if let Some(asked) = trouble.retry_after() {
+            feed.counters.retry_after_cut.increment(u64::from(asked > backoff::RETRY_AFTER_MAX));
+            wait = Backoff::and_asked(wait, asked);
+        }
         feed.disconnected(&trouble, wait);
         let shutdown = feed.context.shutdown.cancelled();
         if tokio::time::timeout(wait, shutdown).await.is_ok() {

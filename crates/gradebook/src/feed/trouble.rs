@@ -37,6 +37,14 @@ pub enum Trouble {
     /// Not 200.
     #[error("the feed answers {0}")]
     Status(StatusCode),
+    /// 429 or 503, and when to come back (RFC 9110 §10.2.3).
+    #[error("the feed answers {status}, and asks for {}", humantime::format_duration(*.retry_after))]
+    Busy {
+        /// Which of them.
+        status: StatusCode,
+        /// How long it asks for.
+        retry_after: Duration,
+    },
     /// 200, but no event stream.
     #[error("the feed answers with content type {0}, not text/event-stream")]
     ContentType(String),
@@ -64,6 +72,15 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// How long the feed asks to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
     /// The trouble and what caused it, in one line.
     #[must_use]
     pub fn words(&self) -> String {

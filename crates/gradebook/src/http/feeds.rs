@@ -50,6 +50,8 @@ pub struct Feed {
     pub feed: Arc<str>,
     /// `connecting`, `live`, `reconnecting` or `stopped`.
     pub state: &'static str,
+    /// Why it is not connected, if so.
+    pub trouble: Option<String>,
     /// Since when it has been connected.
     pub connected_since: Option<Timestamp>,
     /// When the last event came.
@@ -101,6 +103,7 @@ impl Feed {
         Self {
             feed: Arc::clone(&status.name),
             state: connection.state.name(),
+            trouble: connection.trouble,
             connected_since: connection.connected_since,
             last_event_at: connection.last_event_at,
             resumable: connection.last_event_id.is_some(),

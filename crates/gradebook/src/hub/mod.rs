@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use gradebook_core::{ExamNumber, Position, StudentId};
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
 pub use notice::{Erased, FeedNotice, Notice, Published, View};
 pub use subscription::{News, Subscription};
@@ -62,6 +63,8 @@ pub struct Hub {
     held: AtomicUsize,
     /// Everything up to here has been published.
     published: AtomicU64,
+    /// Told whenever that moves.
+    moved: Notify,
     feeds: Mutex<Vec<(u64, FeedNotice)>>,
     /// Counts the changes of feeds.
     feeds_version: AtomicU64,
@@ -99,6 +102,7 @@ impl Hub {
             entities: RwLock::default(),
             held: AtomicUsize::new(0),
             published: AtomicU64::new(0),
+            moved: Notify::new(),
             feeds: Mutex::default(),
             feeds_version: AtomicU64::new(0),
             closed: AtomicBool::new(false),
@@ -142,7 +146,26 @@ impl Hub {
             self.published.store(position.get(), Ordering::Release);
             touched.iter().for_each(|topic| topic.wake());
         }
+        self.moved_to(position);
+    }
+
+    fn moved_to(&self, position: Position) {
         self.published.store(position.get(), Ordering::Release);
+        self.moved.notify_waiters();
+    }
+
+    /// Waits until everything up to `position` is posted and published.
+    pub async fn published_up_to(&self, position: Position) {
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            // From here on nothing is missed, so what is there by now is looked at after it.
+            moved.as_mut().enable();
+            if self.published.load(Ordering::Acquire) >= position.get() {
+                return;
+            }
+            moved.await;
+        }
     }
 
     fn push(&self, published: &[Arc<Published>]) -> Vec<Arc<Topic>> {
@@ -195,7 +218,7 @@ impl Hub {
     /// more: everybody has to read it anew.
     pub fn rebuilt(&self, position: Position) {
         self.rebuilt_at.store(position.get(), Ordering::Release);
-        self.published.store(position.get(), Ordering::Release);
+        self.moved_to(position);
         self.rebuilds.fetch_add(1, Ordering::Release);
         self.wake_everybody();
     }

@@ -202,3 +202,25 @@ fn a_text_is_made_once_for_each_view() {
     assert_eq!(published.text(View::Exam, || unreachable!()), "one");
     assert_eq!(published.text(View::Student, || "two".into()), "two");
 }
+
+#[test]
+fn whoever_waits_for_a_position_is_told_when_it_is_published_and_not_before() {
+    let hub = Hub::new(1);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
+    let mut waiting = std::pin::pin!(hub.published_up_to(Position::new(7)));
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    hub.publish(Vec::new(), Position::new(6));
+    assert_eq!(woken.count(), 1);
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    hub.publish(Vec::new(), Position::new(9));
+    assert_eq!(woken.count(), 2);
+    assert_eq!(waiting.as_mut().poll(&mut context), Poll::Ready(()));
+    let there = std::pin::pin!(hub.published_up_to(Position::new(9)));
+    assert_eq!(there.poll(&mut context), Poll::Ready(()));
+    let mut elsewhere = std::pin::pin!(hub.published_up_to(Position::new(20)));
+    assert!(elsewhere.as_mut().poll(&mut context).is_pending());
+    hub.rebuilt(Position::new(20));
+    assert_eq!(elsewhere.poll(&mut context), Poll::Ready(()));
+}

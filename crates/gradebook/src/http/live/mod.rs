@@ -44,9 +44,8 @@ const REBUILD_RETRY_AFTER: u64 = 5;
 /// Tells nginx and those who understand its header not to hold events back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// The longest wait for a replica to come to where another was, and how often it is looked.
+/// The longest wait for a replica to come to where another was.
 const CATCH_UP_WAIT: Duration = Duration::from_secs(2);
-const CATCH_UP_LOOK: Duration = Duration::from_millis(5);
 
 /// Why there is no stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,14 +127,9 @@ async fn subscribe(
 
 /// Waits until this replica has posted what another has told the client already.
 async fn follow_up_to(reader: &Reader, after: Position) {
-    let catches_up = async {
-        while reader.now().position() < after {
-            tokio::time::sleep(CATCH_UP_LOOK).await;
-        }
-    };
     if reader.status.journal_kind() == "redis" {
         // If it does not, the client starts over.
-        tokio::time::timeout(CATCH_UP_WAIT, catches_up).await.ok();
+        tokio::time::timeout(CATCH_UP_WAIT, reader.hub.published_up_to(after)).await.ok();
     }
 }
 

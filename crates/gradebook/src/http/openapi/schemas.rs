@@ -183,6 +183,9 @@ fn operations() -> Value {
         "Feed": object("How one feed is.", &json!({
             "feed": text("Its URL, without credentials."),
             "state": reference("FeedState"),
+            "trouble": {
+                "type": ["string", "null"], "description": "Why it is not connected, for people.",
+            },
             "connectedSince": maybe_instant(),
             "lastEventAt": maybe_instant(),
             "lastEventId": { "type": ["string", "null"] },

@@ -155,3 +155,37 @@ async fn what_a_feed_is_doing_can_be_seen() {
     reading.answer("204 No Content").await;
     state("stopped").await;
 }
+
+#[tokio::test]
+async fn a_feed_that_says_when_to_come_back_is_left_alone_until_then() {
+    let reading = Reading::start(&[]).await;
+    let asked = std::time::Instant::now();
+    let busy = "429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0";
+    reading.answer(busy).await;
+    let answered = "the feed answers 429 Too Many Requests, and asks for 1s";
+    let told = |feeds: &serde_json::Value| feeds["feeds"][0]["trouble"] == answered;
+    let feeds = reading.service.eventually("/feeds", told).await;
+    assert_eq!(feeds["feeds"][0]["state"], "connecting");
+    let _stream = reading.stream().await;
+    assert!(asked.elapsed() >= std::time::Duration::from_secs(1), "{:?}", asked.elapsed());
+    let live = |feeds: &serde_json::Value| feeds["feeds"][0]["state"] == "live";
+    let feeds = reading.service.eventually("/feeds", live).await;
+    assert_eq!(feeds["feeds"][0]["trouble"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn a_feed_may_not_ask_to_be_left_alone_for_longer_than_five_minutes() {
+    let reading = Reading::start(&[]).await;
+    let busy = "503 Service Unavailable\r\nRetry-After: 86400\r\nContent-Length: 0";
+    reading.answer(busy).await;
+    reading.logged("asks for 1day").await;
+    let log = reading.service.log();
+    let (_, rest) = log.split_once("retry_ms=").unwrap();
+    let wait: u64 = rest.split_whitespace().next().unwrap().parse().unwrap();
+    assert!((300_000..331_000).contains(&wait), "{wait}");
+    let metrics = reading.service.get("/metrics").await;
+    let counted = metrics.text().lines().find(|line| {
+        line.starts_with("gradebook_feed_retry_after_cut_total{") && line.ends_with(" 1")
+    });
+    assert!(counted.is_some(), "{}", metrics.text());
+}
