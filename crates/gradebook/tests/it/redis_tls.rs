@@ -58,6 +58,33 @@ async fn with_the_right_authority_everything_works_over_tls() {
 }
 
 #[tokio::test]
+async fn sentinels_have_tls_and_a_password_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path(), "ca.pem");
+    authority.certify(folder.path(), "127.0.0.1");
+    let (_redis, port) = RedisServer::start_with_tls(folder.path(), &["--requirepass", "s3cret"]);
+    let file = folder.path().join("sentinel.conf");
+    let text = format!(
+        "tls-replication yes\nrequirepass watchers\nsentinel monitor book 127.0.0.1 {port} 1\n\
+         sentinel auth-pass book s3cret\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let settings = [file.to_str().unwrap(), "--sentinel"];
+    let (_sentinel, port) = RedisServer::start_with_tls(folder.path(), &settings);
+    let ca = authority.file.to_str().unwrap();
+    let with = |password: &str| {
+        format!(
+            "rediss-sentinel://:s3cret@127.0.0.1:{port}/book?ca={ca}&sentinel_password={password}"
+        )
+    };
+    refused(&with("s3cret"), "does not accept the user or the password").await;
+    let journal = with("watchers");
+    let (_feed, url) = feed(1, 0).await;
+    let _worker = ingest(&url, &journal).await;
+    at(&api(&journal).await, STUDENTS).await;
+}
+
+#[tokio::test]
 async fn who_cannot_be_trusted_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let [authority, other] =
