@@ -18,7 +18,8 @@ pub(super) fn places(scores: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The first quartile, the median and the third quartile of so many scores: each the exact value, rounded once.
+/// The first quartile, the median and the third quartile of so many scores: each the exact value,
+/// rounded once.
 pub(super) fn quartiles(ordered: &Ordered, scores: usize) -> [f64; 3] {
     [1, 2, 3].map(|quarter| {
         let (at, quarters) = place(quarter, scores);

@@ -258,6 +258,26 @@ async fn heads_have_bounds() {
 }
 
 #[tokio::test]
+async fn both_versions_of_http_are_understood_without_tls() {
+    let service = Service::start(&["--journal", "memory:"]).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let answer = client.get(service.url("/exams")).send().await.unwrap();
+    assert_eq!((answer.version(), answer.status().as_u16()), (reqwest::Version::HTTP_2, 200));
+    // What begins as the preface of HTTP/2 does and goes on otherwise.
+    let answer = service.raw(b"PROPFIND /exams HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    let mut slow = TcpStream::connect(service.address()).unwrap();
+    slow.set_nodelay(true).unwrap();
+    for byte in b"POST /exams HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" {
+        slow.write_all(&[*byte]).unwrap();
+    }
+    slow.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+}
+
+#[tokio::test]
 async fn connections_beyond_the_bound_wait_for_a_place() {
     let service = Service::start(&["--journal", "memory:", "--connections-max", "1"]).await;
     let mut first = TcpStream::connect(service.address()).unwrap();

@@ -77,3 +77,15 @@ async fn a_shutdown_takes_no_longer_than_it_may() {
     assert_eq!(service.ended().await.code(), Some(1));
     assert!(service.log().contains("not everything had ended after 1s"));
 }
+
+#[tokio::test]
+async fn a_connection_that_never_said_anything_does_not_hold_up_the_end() {
+    // Without a word it would be cut after ten seconds.
+    let mut service = Service::start(&["--journal", "memory:", "--shutdown-timeout", "8s"]).await;
+    let silent = std::net::TcpStream::connect(service.address()).unwrap();
+    // Answered, so by now the silent one before it has been accepted as well.
+    service.get("/healthz").await;
+    service.signal("TERM");
+    assert!(service.ended().await.success(), "{}", service.log());
+    drop(silent);
+}

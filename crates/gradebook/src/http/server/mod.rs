@@ -4,6 +4,7 @@ mod patience;
 mod tls;
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,9 +30,13 @@ pub use tls::{Tls, TlsError};
 /// A head — request line and headers — has to be there within this, and a handshake too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes that a connection may buffer, so also the largest head. Above the target's own bound, so
-/// that a target that is too long gets its 414.
-const BUFFER_BYTES_MAX: usize = 32 * 1024;
+/// The largest head, in bytes. Above the target's own bound, so that a target that is too long gets
+/// its 414.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Bytes that a connection may have buffered when it reads on. A read may bring as many again, so
+/// this is half of [`HEAD_BYTES_MAX`]: more than that is never a head.
+const BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX / 2;
 
 /// Headers in a request; more are answered with 431.
 const HEADERS_MAX: usize = 64;
@@ -82,10 +87,10 @@ pub async fn serve(
             _slot: slot,
         };
         let watcher = graceful.watcher();
-        let tls = tls.clone();
+        let (tls, shutdown) = (tls.clone(), shutdown.clone());
         connections.spawn(async move {
             match tls {
-                None => connection.serve(stream, watcher).await,
+                None => connection.serve_plain(stream, watcher, shutdown).await,
                 // Boxed, so that a connection without TLS does not hold room for one with it.
                 Some(tls) => Box::pin(connection.serve_tls(&tls, stream, watcher)).await,
             }
@@ -129,27 +134,65 @@ struct Connection {
     _slot: OwnedSemaphorePermit,
 }
 
+/// What a client may be going to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speech {
+    Http1,
+    /// Not known yet: what has been read must be looked at.
+    Http1Or2,
+}
+
+impl Speech {
+    /// By the first bytes of a client, which stay unread. Most tell at once that they are not the
+    /// preface of HTTP/2, which begins with `PRI` (RFC 9113 §3.4).
+    async fn of(stream: &TcpStream) -> io::Result<Self> {
+        let mut start = [0; 3];
+        let count = stream.peek(&mut start).await?;
+        Ok(if b"PRI".starts_with(&start[..count]) { Self::Http1Or2 } else { Self::Http1 })
+    }
+
+    /// By what was agreed on in a TLS handshake.
+    fn agreed(protocol: Option<&[u8]>) -> Self {
+        if protocol == Some(b"http/1.1") { Self::Http1 } else { Self::Http1Or2 }
+    }
+}
+
 impl Connection {
-    async fn serve_tls(
-        self,
-        tls: &Tls,
-        stream: TcpStream,
-        watcher: hyper_util::server::graceful::Watcher,
-    ) {
+    async fn serve_plain(self, stream: TcpStream, watcher: Watcher, shutdown: CancellationToken) {
+        let heard = tokio::select! {
+            biased; // a request that is there already is answered
+            heard = tokio::time::timeout(HEAD_TIMEOUT, Speech::of(&stream)) => heard,
+            () = shutdown.cancelled() => return,
+        };
+        if let Ok(Ok(speech)) = heard {
+            self.serve(stream, speech, watcher).await;
+        }
+    }
+
+    async fn serve_tls(self, tls: &Tls, stream: TcpStream, watcher: Watcher) {
         let handshake = tls.acceptor().accept(stream);
         match tokio::time::timeout(HEAD_TIMEOUT, handshake).await {
-            Ok(Ok(stream)) => self.serve(stream, watcher).await,
+            Ok(Ok(stream)) => {
+                let speech = Speech::agreed(stream.get_ref().1.alpn_protocol());
+                self.serve(stream, speech, watcher).await;
+            }
             Ok(Err(_)) | Err(_) => {
                 metrics::counter!("gradebook_tls_handshakes_failed_total").increment(1);
             }
         }
     }
 
-    async fn serve<Stream>(self, stream: Stream, watcher: hyper_util::server::graceful::Watcher)
+    async fn serve<Stream>(self, stream: Stream, speech: Speech, watcher: Watcher)
     where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut builder = Builder::new(TokioExecutor::new());
+        if speech == Speech::Http1 {
+            // Otherwise the first 24 bytes are read by themselves, and the read buffer, which then
+            // has too little room left, is made twice as large (16 KiB) for as long as the
+            // connection lasts.
+            builder = builder.http1_only();
+        }
         builder
             .http1()
             .timer(TokioTimer::new())
@@ -160,7 +203,7 @@ impl Connection {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-            .max_header_list_size(BUFFER_BYTES_MAX as u32)
+            .max_header_list_size(HEAD_BYTES_MAX as u32)
             .keep_alive_interval(Some(HEAD_TIMEOUT));
         let Self { router, peer, .. } = &self;
         let service = hyper::service::service_fn(|request: Request<Incoming>| {
