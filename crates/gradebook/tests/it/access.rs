@@ -152,7 +152,7 @@ async fn who_says_so_serves_everybody() {
     let args = ["--journal", "memory:", "--listen", "0.0.0.0:0", "--allow-anonymous"];
     let mut command = Service::command();
     command.arg("serve").args(args);
-    let service = Service::spawn(command);
+    let service = Service::spawn(command).rebuilt().await;
     let answer = reqwest::get(format!("http://127.0.0.1:{}/exams", service.address().port())).await;
     assert_eq!(answer.unwrap().status(), 200);
 }
@@ -171,15 +171,17 @@ async fn tls_is_served_and_the_certificate_can_be_exchanged() {
     let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
     let (chain, key) = (chain.to_str().unwrap(), key.to_str().unwrap());
     let args = ["--journal", "memory:", "--tls-cert", chain, "--tls-key", key];
-    let service = Service::start(&args).await;
+    let service = Service::start_role("serve", &args).await;
     let get = async |trusted: &str| {
         let root = reqwest::Certificate::from_pem(trusted.as_bytes()).unwrap();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([root]).build().unwrap();
         let url = format!("https://localhost:{}/exams", service.address().port());
         client.get(url).send().await.map(|answer| (answer.status(), answer.version()))
     };
-    let (status, version) = get(&first).await.unwrap();
-    assert_eq!((status.as_u16(), version), (200, reqwest::Version::HTTP_2));
+    let answer = eventually("the service is ready", async || {
+        Some(get(&first).await.unwrap()).filter(|(status, _)| *status == 200)
+    });
+    assert_eq!(answer.await.1, reqwest::Version::HTTP_2);
 
     let second = certificate(folder.path(), "localhost");
     service.signal("HUP");

@@ -67,7 +67,7 @@ async fn a_gradebook_that_is_being_rebuilt_is_alive_and_not_ready() {
         last = journal.append(last, &entries, &[]).unwrap();
     }
     drop(journal);
-    let service = Service::start(&["--journal", path.to_str().unwrap()]).await;
+    let service = Service::start_role("serve", &["--journal", path.to_str().unwrap()]).await;
     let mut not_ready = Vec::new();
     let start = std::time::Instant::now();
     loop {

@@ -20,7 +20,7 @@ async fn start_at(address: &str, journal: &str, feed: &str) -> Service {
     let mut command = Service::command();
     command.args(["serve", "--listen", address, "--journal", journal, "--feed", feed]);
     command.args(["--reconnect-delay", "10ms"]);
-    Service::spawn(command)
+    Service::spawn(command).rebuilt().await
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn start_at(address: &str, journal: &str, feed: &str) -> Service {
     let mut command = Service::command();
     command.args(["serve", "--listen", address, "--journal", journal, "--feed", feed]);
     command.args(["--reconnect-delay", "10ms"]);
-    Service::spawn(command)
+    Service::spawn(command).rebuilt().await
 }
 
 /// Reads results until `last` was among them. Each must come after the one before, and none may be

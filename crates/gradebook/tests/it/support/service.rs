@@ -32,9 +32,9 @@ pub struct Answer {
 }
 
 impl Service {
-    /// `gradebook serve` on a free port with `args`, listening.
+    /// `gradebook serve` on a free port with `args`, its book rebuilt.
     pub async fn start(args: &[&str]) -> Self {
-        Self::start_role("serve", args).await
+        Self::start_role("serve", args).await.rebuilt().await
     }
 
     /// `gradebook ROLE` on a free port with `args`, listening.
@@ -56,6 +56,17 @@ impl Service {
     /// Starts `command`, and waits until it says that it serves.
     pub fn spawn(mut command: Command) -> Self {
         Self::follow(command.stdout(Stdio::null()))
+    }
+
+    /// Waits until its book is rebuilt: before that, be the book empty, it answers 503. It need not
+    /// be connected to its feeds.
+    pub async fn rebuilt(self) -> Self {
+        eventually("the book is rebuilt", async || {
+            let ready = self.get("/readyz").await;
+            (ready.status == 200 || ready.text().contains("not connected yet")).then_some(())
+        })
+        .await;
+        self
     }
 
     /// Like [`Self::spawn`], with what it prints.
