@@ -196,6 +196,7 @@ impl Service {
 }
 
 impl Drop for Service {
+    #[expect(clippy::print_stderr, reason = "a test that fails shows what its services said")]
     fn drop(&mut self) {
         let ended = self.child.try_wait();
         self.child.kill().ok();
