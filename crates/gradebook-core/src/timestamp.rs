@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::tz::Offset;
 use serde::{Serialize, Serializer};
 
 /// The latest time that is kept, in milliseconds: 2^44 − 1, in the year 2527.
@@ -41,23 +42,66 @@ impl Timestamp {
     }
 }
 
-impl fmt::Display for Timestamp {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A [`Timestamp`] as text: 24 ASCII characters.
+struct Text([u8; 24]);
+
+impl Text {
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("invariant: digits and what is between them")
+    }
+}
+
+impl Timestamp {
+    /// The calendar is the library's. The digits are put in place here, as its printer, which can
+    /// do far more, took a fifth of the instructions of a page of results.
+    fn text(self) -> Text {
         let ms = i64::try_from(self.0).expect("invariant: at most 2^44 - 1");
         let instant = jiff::Timestamp::from_millisecond(ms).expect("invariant: within year 9999");
-        write!(formatter, "{instant:.3}")
+        let civil = Offset::UTC.to_datetime(instant);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |last: usize, digits: usize, number: i16| {
+            let mut rest = number.unsigned_abs();
+            for place in (0..digits).map(|digit| last - digit) {
+                text[place] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        };
+        put(3, 4, civil.year());
+        put(6, 2, civil.month().into());
+        put(9, 2, civil.day().into());
+        put(12, 2, civil.hour().into());
+        put(15, 2, civil.minute().into());
+        put(18, 2, civil.second().into());
+        put(22, 3, civil.millisecond());
+        Text(text)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.text().as_str())
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn text_is_what_the_library_prints(ms in 0..=TIMESTAMP_MS_MAX) {
+            let instant = jiff::Timestamp::from_millisecond(ms as i64).unwrap();
+            prop_assert_eq!(Timestamp::from_ms(ms).to_string(), format!("{instant:.3}"));
+        }
+    }
 
     #[test]
     fn text_has_milliseconds_and_z() {

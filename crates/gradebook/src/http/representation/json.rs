@@ -8,6 +8,11 @@ use serde::{Serialize, Serializer};
 use super::super::links::{Href, Links};
 use super::{Document, Entity, List, PageLinks};
 
+/// What a document takes but for its items, and each of these, mostly: so that a page is written
+/// where it stays. In bytes.
+const DOCUMENT_BYTES: usize = 1_024;
+const ITEM_BYTES: usize = 160;
+
 /// Writes `value`, appending.
 pub fn write(value: &impl Serialize, text: &mut Vec<u8>) {
     serde_json::to_writer(text, value).expect("invariant: memory takes what is written");
@@ -49,7 +54,15 @@ pub fn exam<'a>(links: &'a Links, item: &'a ExamItem) -> impl Serialize + 'a {
 /// A whole document.
 #[must_use]
 pub fn document(links: &Links, document: &Document) -> Vec<u8> {
-    let mut text = Vec::with_capacity(4096);
+    let items = match document {
+        Document::Students(list) => list.items.len(),
+        Document::Exams(list) => list.items.len(),
+        Document::Results(list) => list.items.len(),
+        Document::Student(student) => student.results.items.len(),
+        Document::Exam(exam) => exam.results.items.len(),
+        _ => 0,
+    };
+    let mut text = Vec::with_capacity(DOCUMENT_BYTES + items * ITEM_BYTES);
     match document {
         Document::Students(List { items, page }) => {
             let students = Each(items.iter().map(|item| student(links, item)));
