@@ -163,6 +163,12 @@ pub const METRICS: &[Description] = &[
         Unit::Count,
         "connections cut because the client took nothing for too long",
     ),
+    (
+        Kind::Counter,
+        "gradebook_http_streams_cut_total",
+        Unit::Count,
+        "HTTP/2 streams cut because the client did not take a part of the body for too long",
+    ),
     (Kind::Counter, "gradebook_changes_published_total", Unit::Count, "changes for subscribers"),
     (Kind::Gauge, "gradebook_subscribers", Unit::Count, "subscribers to live changes"),
     (

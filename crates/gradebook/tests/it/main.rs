@@ -9,6 +9,7 @@ mod everything_at_once;
 mod exams;
 mod feed;
 mod health;
+mod http2;
 mod journal_commands;
 mod journal_contract;
 mod journal_crash;

@@ -1,6 +1,7 @@
 //! From a listening socket to requests: connections, their limits, TLS, and a clean end.
 
 mod patience;
+mod streams;
 mod tls;
 
 use std::convert::Infallible;
@@ -14,7 +15,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use patience::Patient;
+use streams::PatientExecutor;
 pub use tls::{Tls, TlsError};
 
 /// A head — request line and headers — has to be there within this, and a handshake too.
@@ -186,7 +188,7 @@ impl Connection {
     where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut builder = Builder::new(TokioExecutor::new());
+        let mut builder = Builder::new(PatientExecutor { send_timeout: self.send_timeout });
         if speech == Speech::Http1 {
             // Otherwise the first 24 bytes are read by themselves, and the read buffer, which then
             // has too little room left, is made twice as large (16 KiB) for as long as the
@@ -223,5 +225,5 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request).await
+    Ok(router.oneshot(request).await?.map(streams::told))
 }
