@@ -107,10 +107,11 @@ async fn a_cut_network_holds_the_feed_back_and_replicas_serve_what_they_have() {
     let redis = RedisServer::start(&[]);
     let proxy = Proxy::start(redis.port()).await;
     let journal = format!("redis://127.0.0.1:{}", proxy.port());
-    let (source, url) = feed(EXAMS, 1_000).await;
+    // Slowly, because a worker that has nothing to write does not notice.
+    let (source, url) = feed(EXAMS, 500).await;
     let worker = ingest(&url, &journal).await;
     let replica = api(&journal).await;
-    for least in [500, 1_000, 1_500] {
+    for least in [200, 400, 600] {
         serves(&replica, least).await;
         proxy.lead_to(None);
         eventually("the worker is not ready", async || {

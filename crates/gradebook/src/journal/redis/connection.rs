@@ -27,6 +27,9 @@ pub struct Dialer {
     pub timeout: Duration,
     /// Encrypted, when there are authorities for it.
     pub tls: Option<TlsCertificates>,
+    /// Whether the URL has worked before: then it is not the URL when a server hangs up, and nobody
+    /// is kept waiting while it is found out.
+    pub has_worked: bool,
 }
 
 /// The authorities of the system.
@@ -111,6 +114,7 @@ impl Dialer {
     /// round. Neither side says so: one hangs up, the other waits for the end of a line.
     fn wrong_encryption(&self, address: &Address, error: &::redis::RedisError) -> Option<String> {
         match &self.tls {
+            _ if self.has_worked => None,
             // Who speaks TLS keeps nobody waiting.
             None if error.is_timeout() => None,
             None => self.answers(address, Some(&SYSTEM_AUTHORITIES)).then(|| {

@@ -99,6 +99,7 @@ impl Link {
         match found {
             Ok(line) => {
                 self.checked = true;
+                self.primary.has_worked();
                 let duration_ms = started.elapsed().as_millis() as u64;
                 tracing::debug!(journal = %self.url, duration_ms, "connected to Redis");
                 Ok(line)

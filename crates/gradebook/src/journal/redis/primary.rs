@@ -35,10 +35,16 @@ impl Primary {
             Some(path) => Some(authorities(path)?),
         };
         let timeout = url.options.timeout;
-        let dialer = Dialer { account: url.account.clone(), timeout, tls };
+        let dialer = Dialer { account: url.account.clone(), timeout, tls, has_worked: false };
         let password = url.options.sentinel_password.clone();
         let sentinels = Dialer { account: Account { user: None, password }, ..dialer.clone() };
         Ok(Self { url, dialer, sentinels, key })
+    }
+
+    /// From now on the URL is taken for right.
+    pub fn has_worked(&mut self) {
+        self.dialer.has_worked = true;
+        self.sentinels.has_worked = true;
     }
 
     /// A connection to the primary as it is now.
