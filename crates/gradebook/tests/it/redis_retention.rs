@@ -210,7 +210,6 @@ async fn a_killed_compaction_leaves_a_whole_journal() {
     // It takes more bytes than that to send the segments alone.
     assert!(cut_off > 0);
     assert_eq!((redis.meta("packed"), redis.cli(&["HLEN", SEGMENTS]).as_str()), (5_900, "59"));
-    assert_eq!(redis.meta("deletions"), 0, "the stream is rewritten");
     append_to(&mut journal, 6_001);
     assert_eq!(all(&redis).last(), Some(&(Position::new(6_001), entry(6_001))));
 }
@@ -359,6 +358,8 @@ fn follows_in_order(mut tail: Tail) {
 /// finds out, and nothing is packed that does not stand.
 #[tokio::test]
 async fn a_failover_in_the_middle_of_packing_loses_nothing() {
+    /// Many, so that there is time to cut one server off from the other.
+    const EXAMS: u64 = 250;
     let (old, new) = (RedisServer::start(&[]), RedisServer::start(&[]));
     new.cli(&["REPLICAOF", "127.0.0.1", &old.port().to_string()]);
     wait_for("the replica is linked", || {
@@ -366,7 +367,7 @@ async fn a_failover_in_the_middle_of_packing_loses_nothing() {
     });
     let proxy = Proxy::start(old.port()).await;
     let journal = format!("redis://127.0.0.1:{}", proxy.port());
-    let (source, url) = feed(100, 1_000).await;
+    let (source, url) = feed(EXAMS, 1_000).await;
     let _worker = ingest(&url, &journal).await;
     let replica = api(&journal).await;
     let packing = Packer::start(journal.parse().unwrap());
@@ -376,11 +377,11 @@ async fn a_failover_in_the_middle_of_packing_loses_nothing() {
     let cut_at = new.meta("packed");
     packed_beyond(&old, cut_at + 300).await;
     proxy.lead_to(Some(new.port()));
-    at(&replica, 100 * STUDENTS).await;
+    at(&replica, EXAMS * STUDENTS).await;
     tokio::task::spawn_blocking(|| packing.end()).await.unwrap();
-    assert_eq!(kept_everywhere(&new), said(&source, 100 * STUDENTS).await);
+    assert_eq!(kept_everywhere(&new), said(&source, EXAMS * STUDENTS).await);
     let fresh = api(&new.url()).await;
-    at(&fresh, 100 * STUDENTS).await;
+    at(&fresh, EXAMS * STUDENTS).await;
     assert_same(&replica, &fresh).await;
 }
 
