@@ -25,8 +25,8 @@ pub struct ListenArgs {
     #[arg(long, env = "GRADEBOOK_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     pub admin_listen: Option<SocketAddr>,
 
-    /// Where clients find the service, such as https://school.example/scores: links in answers
-    /// begin with it; without it they are paths
+    /// Where clients find the service, such as https://scores.example: links in answers begin with
+    /// it; without it they are paths
     #[arg(long, env = "GRADEBOOK_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
@@ -39,8 +39,8 @@ pub struct ListenArgs {
     pub live: LiveArgs,
 }
 
-/// The URL of the service as its clients know it: http or https, without a query, and without a
-/// slash at its end.
+/// The URL of the service as its clients know it: http or https, a host, and no path, since pages,
+/// cookies and the types of problems begin at the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
@@ -59,7 +59,14 @@ impl FromStr for PublicUrl {
         let url = Url::parse(text).map_err(|error| error.to_string())?;
         let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         if !matches!(url.scheme(), "http" | "https") || !plain {
-            return Err("a public URL is http or https, a host and perhaps a path".to_owned());
+            return Err("a public URL is http or https and a host".to_owned());
+        }
+        if url.path() != "/" {
+            return Err(
+                "a public URL has no path: the service must have a host name, or a port, of \
+                        its own, since its pages begin at the root"
+                    .to_owned(),
+            );
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
@@ -73,10 +80,13 @@ mod tests {
     fn a_public_url_is_a_place_and_nothing_else() {
         let parse = |text: &str| text.parse::<PublicUrl>().map(|url| url.as_str().to_owned());
         assert_eq!(parse("https://a.example/"), Ok("https://a.example".to_owned()));
-        assert_eq!(parse("http://a.example/ü/"), Ok("http://a.example/%C3%BC".to_owned()));
+        assert_eq!(parse("http://ü.example:8080"), Ok("http://xn--tda.example:8080".to_owned()));
         for text in ["a.example", "ftp://a.example", "https://a.example/?q", "https://me@a.example"]
         {
             assert!(parse(text).is_err(), "{text}");
+        }
+        for text in ["https://a.example/gradebook", "https://a.example/gradebook/"] {
+            assert!(parse(text).is_err_and(|why| why.contains("has no path")), "{text}");
         }
     }
 }
