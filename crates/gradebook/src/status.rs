@@ -32,6 +32,8 @@ pub struct JournalStatus {
     /// Why nothing new can be read at present, by those who follow a journal that others write.
     /// What was read is served meanwhile.
     pub unread: Option<String>,
+    /// Why it cannot be asked who leads, when it cannot.
+    pub lease_untold: Option<String>,
 }
 
 /// How far a replay has come.
@@ -218,6 +220,12 @@ impl Status {
         self.journal.lock().unread = why;
     }
 
+    /// Who leads cannot be asked of a shared journal at present, or can be again. A worker that has
+    /// nothing to write notices an outage by this.
+    pub fn lease_untold(&self, why: Option<String>) {
+        self.journal.lock().lease_untold = why;
+    }
+
     /// A task has ended that should not have.
     pub fn task_failed(&self) {
         self.failed.store(true, Ordering::Relaxed);
@@ -241,7 +249,7 @@ impl Status {
         if let Some(Replay { position, total }) = journal.replay {
             return Some(format!("rebuilding the gradebook: {position} of {total} entries"));
         }
-        if let Some(why) = journal.unavailable {
+        if let Some(why) = journal.unavailable.or(journal.lease_untold) {
             return Some(format!("the journal is unavailable: {why}"));
         }
         let waiting = self.feeds.iter().find(|feed| {

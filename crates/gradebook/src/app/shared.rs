@@ -320,8 +320,8 @@ impl Worker {
         let mut lease = Lease::new(url, identity, self.name.clone())?;
         while !self.shutdown.is_cancelled() {
             self.stand_by();
-            let shutdown = self.shutdown.clone();
-            let (back, leads) = blocking(move || wait_to_lead(lease, &shutdown)).await?;
+            let (status, shutdown) = (Arc::clone(&self.status), self.shutdown.clone());
+            let (back, leads) = blocking(move || wait_to_lead(lease, &status, &shutdown)).await?;
             lease = back;
             if leads {
                 tracing::info!("this worker leads: it reads the feeds");
@@ -372,7 +372,8 @@ impl Worker {
             drop(hold);
             Ok::<_, anyhow::Error>(None)
         });
-        work.spawn_blocking(move || Ok(Some(keep_leading(lease, &end))));
+        let status = Arc::clone(&self.status);
+        work.spawn_blocking(move || Ok(Some(keep_leading(lease, &status, &end))));
         let (shared, name) = (self.shared.clone(), self.name.clone());
         let (status, end) = (Arc::clone(&self.status), leading.clone());
         let names: Vec<Arc<str>> = self.feeds.iter().map(|feed| feed.url.name()).collect();
@@ -440,10 +441,16 @@ fn write(
 }
 
 /// Tries for the lease until it has it, or until the shutdown.
-fn wait_to_lead(mut lease: Lease, shutdown: &CancellationToken) -> anyhow::Result<(Lease, bool)> {
+fn wait_to_lead(
+    mut lease: Lease,
+    status: &Status,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<(Lease, bool)> {
     let mut stands_by = false;
     loop {
-        match lease.take() {
+        let taken = lease.take();
+        status.lease_untold(taken.as_ref().err().map(ToString::to_string));
+        match taken {
             Ok(true) => return Ok((lease, true)),
             Ok(false) if !stands_by => {
                 stands_by = true;
@@ -463,9 +470,11 @@ fn wait_to_lead(mut lease: Lease, shutdown: &CancellationToken) -> anyhow::Resul
 
 /// Renews the lease until `end`; ends it when another has it. While Redis cannot be reached nobody
 /// else can take it either.
-fn keep_leading(mut lease: Lease, end: &CancellationToken) -> Lease {
+fn keep_leading(mut lease: Lease, status: &Status, end: &CancellationToken) -> Lease {
     while !cancelled_within(lease.pause(), end) {
-        match lease.take() {
+        let renewed = lease.take();
+        status.lease_untold(renewed.as_ref().err().map(ToString::to_string));
+        match renewed {
             Ok(true) => {}
             Ok(false) => end.cancel(),
             Err(error) => tracing::warn!(%error, "the lease cannot be renewed"),

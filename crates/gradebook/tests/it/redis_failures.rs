@@ -74,7 +74,8 @@ async fn sentinels_lead_workers_and_replicas_to_the_new_primary() {
 
 /// The worst that asynchronous replication can do, made certain: the server that is promoted has
 /// not seen the last entries, which were acknowledged, and which a replica of ours serves.
-#[tokio::test]
+// The proxy must go on while the test waits for a process to start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn entries_that_a_failover_loses_are_appended_again_and_replicas_rebuild() {
     let (old, new) = (RedisServer::start(&[]), RedisServer::start(&[]));
     follow(&new, &old);
@@ -102,7 +103,8 @@ async fn entries_that_a_failover_loses_are_appended_again_and_replicas_rebuild()
     }
 }
 
-#[tokio::test]
+// The proxy must go on while the test waits for a process to start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_network_holds_the_feed_back_and_replicas_serve_what_they_have() {
     let redis = RedisServer::start(&[]);
     let proxy = Proxy::start(redis.port()).await;
@@ -124,6 +126,17 @@ async fn a_cut_network_holds_the_feed_back_and_replicas_serve_what_they_have() {
     }
     at(&replica, EXAMS * STUDENTS).await;
     assert_eq!(kept(&redis), said(&source, EXAMS * STUDENTS).await);
+    proxy.lead_to(None);
+    eventually("a worker that has nothing to write is not ready either", async || {
+        let ready = worker.get("/readyz").await;
+        (ready.status == 503 && ready.text().contains("the journal is unavailable")).then_some(())
+    })
+    .await;
+    proxy.lead_to(Some(redis.port()));
+    eventually("the worker is ready again", async || {
+        (worker.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -356,7 +356,8 @@ fn follows_in_order(mut tail: Tail) {
 
 /// A server that is promoted while entries are packed, and lacks the last of them: whoever packs
 /// finds out, and nothing is packed that does not stand.
-#[tokio::test]
+// The proxy must go on while the test waits for a process to start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failover_in_the_middle_of_packing_loses_nothing() {
     /// Many, so that there is time to cut one server off from the other.
     const EXAMS: u64 = 250;
