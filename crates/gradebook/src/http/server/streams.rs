@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use hyper::rt::Executor;
+use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 
 tokio::task_local! {
@@ -44,7 +45,7 @@ where
     Stream::Output: Send,
 {
     fn execute(&self, stream: Stream) {
-        tokio::spawn(patiently(stream, self.send_timeout));
+        TokioExecutor::new().execute(patiently(stream, self.send_timeout));
     }
 }
 
