@@ -9,7 +9,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
 use gradebook_core::{Gradebook, Position, ScoringPolicy};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -157,9 +157,8 @@ async fn open(
         }
     };
     reached.cancel();
-    while let Some(ended) = answering.join_next().await {
-        ended??;
-    }
+    // Whoever is connected is still answered.
+    answering.detach_all();
     Ok(opened)
 }
 
@@ -202,9 +201,34 @@ async fn answer_not_ready(
     };
     let alive = || async { ([(header::CONNECTION, "close")], "ok\n") };
     let router = Router::new().route("/healthz", get(alive)).fallback(not_ready);
-    tokio::select! {
-        ended = axum::serve(listener, router) => Ok(ended?),
-        () = until.cancelled() => Ok(()),
+    Ok(axum::serve(Until { listener: Some(listener), address, until }, router).await?)
+}
+
+/// A listener that leaves those who come after `until` to its twin. It does not end then: axum
+/// would hang up on everybody who has not asked yet.
+struct Until {
+    listener: Option<TcpListener>,
+    address: SocketAddr,
+    until: CancellationToken,
+}
+
+impl axum::serve::Listener for Until {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        if let Some(listener) = &mut self.listener {
+            tokio::select! {
+                accepted = axum::serve::Listener::accept(listener) => return accepted,
+                () = self.until.cancelled() => {}
+            }
+        }
+        self.listener = None;
+        std::future::pending().await
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        Ok(self.address)
     }
 }
 

@@ -79,7 +79,7 @@ async fn sentinels_lead_workers_and_replicas_to_the_new_primary() {
 async fn entries_that_a_failover_loses_are_appended_again_and_replicas_rebuild() {
     let (old, new) = (RedisServer::start(&[]), RedisServer::start(&[]));
     follow(&new, &old);
-    let proxy = Proxy::start(old.port()).await;
+    let proxy = Proxy::start(old.port());
     let journal = format!("redis://127.0.0.1:{}", proxy.port());
     let (source, url) = feed(EXAMS, 1_000).await;
     let worker = ingest(&url, &journal).await;
@@ -107,7 +107,7 @@ async fn entries_that_a_failover_loses_are_appended_again_and_replicas_rebuild()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_network_holds_the_feed_back_and_replicas_serve_what_they_have() {
     let redis = RedisServer::start(&[]);
-    let proxy = Proxy::start(redis.port()).await;
+    let proxy = Proxy::start(redis.port());
     let journal = format!("redis://127.0.0.1:{}", proxy.port());
     // Slowly, because a worker that has nothing to write does not notice.
     let (source, url) = feed(EXAMS, 500).await;

@@ -117,6 +117,25 @@ async fn a_redis_that_cannot_be_reached_yet_is_waited_for() {
 }
 
 #[tokio::test]
+async fn who_connected_before_redis_was_there_is_answered_after_it_came() {
+    let port = free_port();
+    let journal = format!("redis://127.0.0.1:{port}");
+    let replica = Service::start_role("api", &["--journal", &journal]).await;
+    let mut early = TcpStream::connect(replica.address()).unwrap();
+    // Who connects later is taken later.
+    assert_eq!(replica.get("/readyz").await.status, 503);
+    let _redis = RedisServer::start_on(port, &[]);
+    eventually("the replica is ready", async || {
+        (replica.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+    early.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_redis_without_room_for_a_connection_is_waited_for() {
     let redis = RedisServer::start(&["--maxclients", "1"]);
     let mut only = None;

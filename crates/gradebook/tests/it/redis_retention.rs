@@ -366,7 +366,7 @@ async fn a_failover_in_the_middle_of_packing_loses_nothing() {
     wait_for("the replica is linked", || {
         new.cli(&["INFO", "replication"]).contains("master_link_status:up")
     });
-    let proxy = Proxy::start(old.port()).await;
+    let proxy = Proxy::start(old.port());
     let journal = format!("redis://127.0.0.1:{}", proxy.port());
     let (source, url) = feed(EXAMS, 1_000).await;
     let _worker = ingest(&url, &journal).await;

@@ -1,17 +1,19 @@
 //! A TCP proxy that a test can cut, and point elsewhere: a bad network, or an address that moves.
 
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// A listening proxy.
+/// A listening proxy, on a thread of its own: a test may hold up its own runtime.
 pub struct Proxy {
     port: u16,
     route: Arc<Mutex<Route>>,
-    /// Everything ends when it is dropped.
-    _tasks: JoinSet<()>,
+    end: CancellationToken,
+    thread: Option<JoinHandle<()>>,
 }
 
 struct Route {
@@ -23,28 +25,19 @@ struct Route {
 
 impl Proxy {
     /// Leads to `target` on loopback.
-    pub async fn start(target: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub fn start(target: u16) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let route = Route { target: Some(target), cut: CancellationToken::new() };
         let route = Arc::new(Mutex::new(route));
-        let shared = Arc::clone(&route);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (target, cut) = {
-                    let route = shared.lock().unwrap();
-                    (route.target, route.cut.clone())
-                };
-                if let Some(target) = target {
-                    connections.spawn(async move {
-                        cut.run_until_cancelled(forward(stream, target)).await;
-                    });
-                }
-            }
+        let (shared, end) = (Arc::clone(&route), CancellationToken::new());
+        let until = end.clone();
+        let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(until.run_until_cancelled(accept(listener, shared)));
         });
-        Self { port, route, _tasks: tasks }
+        Self { port, route, end, thread: Some(thread) }
     }
 
     pub fn port(&self) -> u16 {
@@ -56,6 +49,29 @@ impl Proxy {
         let mut route = self.route.lock().unwrap();
         route.target = target;
         std::mem::take(&mut route.cut).cancel();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.end.cancel();
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+async fn accept(listener: std::net::TcpListener, route: Arc<Mutex<Route>>) {
+    let listener = TcpListener::from_std(listener).unwrap();
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let (target, cut) = {
+            let route = route.lock().unwrap();
+            (route.target, route.cut.clone())
+        };
+        if let Some(target) = target {
+            connections.spawn(async move {
+                cut.run_until_cancelled(forward(stream, target)).await;
+            });
+        }
     }
 }
 
