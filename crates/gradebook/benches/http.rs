@@ -17,7 +17,7 @@ use axum::routing::get;
 use gradebook::book::SharedBook;
 use gradebook::config::AccessSettings;
 use gradebook::http::server::Limits;
-use gradebook::http::{self, Api};
+use gradebook::http::{self, Api, table};
 use gradebook::hub::Hub;
 use gradebook::journal::Identity;
 use gradebook::reader::Reader;
@@ -87,7 +87,7 @@ async fn serve_gradebook(shutdown: &CancellationToken) -> SocketAddr {
         rate_limit: None,
         limits: LIMITS,
     };
-    let api = Arc::new(Api::new(reader, None, &access, Duration::from_secs(15)));
+    let api = Arc::new(Api::new(&table::ALL, reader, None, &access, Duration::from_secs(15)));
     serve(http::router(api, &[], |_| true), shutdown).await
 }
 

@@ -192,7 +192,13 @@ fn spawn_http(
     });
     tasks.spawn("the metrics", fold_metrics(shutdown.clone()));
     let public_url = args.public_url.as_ref().map(PublicUrl::as_str);
-    let api = Arc::new(http::Api::new(reader, public_url, &access, args.live.keep_alive));
+    let api = Arc::new(http::Api::new(
+        &http::table::ALL,
+        reader,
+        public_url,
+        &access,
+        args.live.keep_alive,
+    ));
     tasks.spawn("reloading", reload_on_signal(Arc::clone(&api), access.clone(), shutdown.clone()));
     tasks.spawn("the HTTP server", http::serve(listeners, api, access, shutdown));
 }

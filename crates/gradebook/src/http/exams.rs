@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use gradebook_core::gradebook::{ListKey, ListQuery, ResultKey, ResultQuery};
-use gradebook_core::{ExamNumber, StudentId};
+use gradebook_core::{ExamNumber, Gradebook, StudentId};
 
 use super::accept::MediaType;
 use super::access::Scope;
@@ -94,21 +94,9 @@ pub static EXAM: Resource = Resource {
 
 fn list(call: &Call) -> Result<Response, Problem> {
     let query = call.list_query::<ExamNumber>()?;
-    let book = call.api.reader.now();
-    let version = call.version(&book, book.revision());
-    if let Some(unchanged) = call.unchanged(&version.tag, Some(version.at))? {
-        return Ok(unchanged);
-    }
-    if call.wants_lines() {
-        drop(book);
-        let reader = call.api.reader.clone();
-        return Ok(call.lines(&version, query.after.clone(), move |after| {
-            reader.now().exams(&ListQuery { after, ..query.clone() })
-        }));
-    }
-    let page = book.exams(&query);
-    drop(book);
-    Ok(call.show(&version, &Document::Exams(call.list(page))))
+    let after = query.after.clone();
+    let read = move |book: &Gradebook, after| book.exams(&ListQuery { after, ..query.clone() });
+    call.whole_list(after, read, Document::Exams)
 }
 
 fn show(call: &Call) -> Result<Response, Problem> {

@@ -1,7 +1,7 @@
 //! Resources and their representations. Reads the gradebook, never the journal.
 //!
 //! A request comes in through [`observe`] (its id, its limits, how errors look), [`compress`] (its
-//! coding) and the router, which is made from the table in [`resource`]. [`call`] checks everything
+//! coding) and the router, which is made from the table in [`table`]. [`call`] checks everything
 //! that does not depend on what the book holds: path, query, representation. The resource's own
 //! file looks into the book, briefly, and hands a document to [`representation`].
 //!
@@ -10,6 +10,7 @@
 
 pub mod accept;
 pub mod access;
+pub mod api;
 pub mod bounds;
 pub mod call;
 pub mod charts;
@@ -42,101 +43,28 @@ pub mod results;
 pub mod server;
 pub mod standing;
 pub mod students;
+pub mod table;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{any, post};
-use gradebook_core::Position;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use api::Api;
+
 use crate::config::{AccessSettings, Origin};
-use crate::reader::Reader;
-use access::Guard;
-use cursor::CursorKey;
-use event_id::EventId;
-use links::Links;
 use problem::Problem;
-use representation::event_stream::EventText;
 use resource::Resource;
 use server::Limits;
-
-/// What every request can be answered from.
-#[derive(Debug)]
-pub struct Api {
-    /// The gradebook, and how everything is.
-    pub reader: Reader,
-    /// Makes URLs.
-    pub links: Links,
-    /// Makes and reads cursors.
-    pub cursors: CursorKey,
-    /// Who may ask for what.
-    pub guard: Guard,
-    /// Whether clients are answered over TLS by this process.
-    pub is_tls: bool,
-    /// What bodies depend on besides the book and the request: version, policy and public URL.
-    pub variant: String,
-    /// The longest silence on an event stream.
-    pub keep_alive: Duration,
-    /// The longest wait for the journal: one that is unavailable must not hold callers for good.
-    pub request_timeout: Duration,
-}
-
-impl Api {
-    /// Answers from `reader`, with URLs under `public_url`, to whom `access` allows it; event
-    /// streams are never silent for longer than `keep_alive`.
-    #[must_use]
-    pub fn new(
-        reader: Reader,
-        public_url: Option<&str>,
-        access: &AccessSettings,
-        keep_alive: Duration,
-    ) -> Self {
-        let links = Links::new(public_url);
-        let policy = reader.now().policy();
-        let variant = format!("{} {policy} {}", env!("CARGO_PKG_VERSION"), links.base());
-        let key = reader.identity.key;
-        let cursors = CursorKey::new(&key);
-        let guard = Guard::new(access, key);
-        Self {
-            reader,
-            links,
-            cursors,
-            guard,
-            is_tls: access.tls.is_some(),
-            variant,
-            keep_alive,
-            request_timeout: access.limits.request_timeout,
-        }
-    }
-
-    /// Text of events, none yet.
-    #[must_use]
-    pub fn event_text(&self) -> EventText<'_> {
-        EventText::new(self.reader.identity.epoch, &self.links)
-    }
-
-    /// `position` as clients see it.
-    #[must_use]
-    pub fn event_id(&self, position: Position) -> EventId {
-        EventId { epoch: self.reader.identity.epoch, position }
-    }
-
-    /// The figures, in the text format of Prometheus.
-    #[must_use]
-    pub fn metrics(&self) -> String {
-        crate::metrics::render(&self.reader)
-    }
-}
 
 /// The resources that `serves` wants, and what surrounds them.
 pub fn router(
@@ -145,7 +73,7 @@ pub fn router(
     serves: impl Fn(&Resource) -> bool,
 ) -> Router {
     let mut router = Router::new();
-    for resource in resource::ALL.into_iter().filter(|resource| serves(resource)) {
+    for resource in api.resources.iter().copied().filter(|resource| serves(resource)) {
         let answer = move |State(api): State<Arc<Api>>, request: Request| async move {
             call::answer(api, resource, request).await
         };

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use gradebook_core::Gradebook;
 use gradebook_core::gradebook::{Anchor, Page};
 
 use super::accept::MediaType;
@@ -14,6 +15,7 @@ use super::cursor::AnchorId;
 use super::event_id::EventId;
 use super::parameters::Role;
 use super::percent;
+use super::problem::Problem;
 use super::representation::lines::{self, Line};
 use super::representation::{self, Document, List, PageLinks, html};
 
@@ -73,6 +75,36 @@ impl Call {
         self.write_headers(response.headers_mut(), Some(&self.fixed_tag()), None, links);
         response.headers_mut().insert(header::CACHE_CONTROL, PUBLIC);
         response
+    }
+
+    /// A list of the whole book, which `read` reads from an anchor on: as lines, or a page of it as
+    /// the `document` that it makes.
+    ///
+    /// # Errors
+    /// A 412 when `If-Match` names other states only.
+    pub fn whole_list<Item, Id>(
+        &self,
+        after: Option<Anchor<Id>>,
+        read: impl Fn(&Gradebook, Option<Anchor<Id>>) -> Page<Item, Id> + Send + 'static,
+        document: impl FnOnce(List<Item>) -> Document,
+    ) -> Result<Response, Problem>
+    where
+        Item: Line + 'static,
+        Id: AnchorId + Send + 'static,
+    {
+        let book = self.api.reader.now();
+        let version = self.version(&book, book.revision());
+        if let Some(unchanged) = self.unchanged(&version.tag, Some(version.at))? {
+            return Ok(unchanged);
+        }
+        if self.wants_lines() {
+            drop(book);
+            let reader = self.api.reader.clone();
+            return Ok(self.lines(&version, after, move |after| read(&reader.now(), after)));
+        }
+        let page = read(&book, after);
+        drop(book);
+        Ok(self.show(&version, &document(self.list(page))))
     }
 
     /// A whole list, line by line: `fetch` is asked for page after page, as fast as the client

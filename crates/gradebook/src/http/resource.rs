@@ -1,5 +1,4 @@
-//! What a resource is, and the table of all of them: routes, checks and `/openapi.json` come from
-//! here.
+//! What a resource is.
 
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
@@ -11,28 +10,6 @@ use super::access::Scope;
 use super::call::Call;
 use super::parameters::Parameter;
 use super::problem::Problem;
-use super::{
-    charts, exams, feeds, health, index, openapi, problems, rejections, results, students,
-};
-
-/// Every resource.
-pub static ALL: [&Resource; 15] = [
-    &index::INDEX,
-    &students::STUDENTS,
-    &students::STUDENT,
-    &exams::EXAMS,
-    &exams::EXAM,
-    &charts::DISTRIBUTION,
-    &charts::PROGRESS,
-    &results::RESULTS,
-    &feeds::FEEDS,
-    &rejections::REJECTIONS,
-    &openapi::OPENAPI,
-    &problems::PROBLEM,
-    &health::HEALTHZ,
-    &health::READYZ,
-    &health::METRICS,
-];
 
 /// One kind of thing that has a URL.
 #[derive(Debug)]

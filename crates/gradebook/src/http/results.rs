@@ -1,8 +1,8 @@
 //! `/results`: every result.
 
 use axum::response::Response;
-use gradebook_core::Position;
 use gradebook_core::gradebook::{ResultKey, ResultQuery};
+use gradebook_core::{Gradebook, Position};
 
 use super::accept::MediaType;
 use super::access::Scope;
@@ -51,19 +51,7 @@ pub static RESULTS: Resource = Resource {
 
 fn list(call: &Call) -> Result<Response, Problem> {
     let query = call.result_query::<Position>()?;
-    let book = call.api.reader.now();
-    let version = call.version(&book, book.revision());
-    if let Some(unchanged) = call.unchanged(&version.tag, Some(version.at))? {
-        return Ok(unchanged);
-    }
-    if call.wants_lines() {
-        drop(book);
-        let reader = call.api.reader.clone();
-        return Ok(call.lines(&version, query.after.clone(), move |after| {
-            reader.now().results(&ResultQuery { after, ..query.clone() })
-        }));
-    }
-    let page = book.results(&query);
-    drop(book);
-    Ok(call.show(&version, &Document::Results(call.list(page))))
+    let after = query.after.clone();
+    let read = move |book: &Gradebook, after| book.results(&ResultQuery { after, ..query.clone() });
+    call.whole_list(after, read, Document::Results)
 }

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use gradebook_core::gradebook::{ListKey, ListQuery, ResultKey, ResultQuery};
-use gradebook_core::{ExamNumber, StudentId};
+use gradebook_core::{ExamNumber, Gradebook, StudentId};
 
 use super::accept::MediaType;
 use super::access::Scope;
@@ -97,21 +97,9 @@ pub static STUDENT: Resource = Resource {
 
 fn list(call: &Call) -> Result<Response, Problem> {
     let query = call.list_query::<StudentId>()?;
-    let book = call.api.reader.now();
-    let version = call.version(&book, book.revision());
-    if let Some(unchanged) = call.unchanged(&version.tag, Some(version.at))? {
-        return Ok(unchanged);
-    }
-    if call.wants_lines() {
-        drop(book);
-        let reader = call.api.reader.clone();
-        return Ok(call.lines(&version, query.after.clone(), move |after| {
-            reader.now().students(&ListQuery { after, ..query.clone() })
-        }));
-    }
-    let page = book.students(&query);
-    drop(book);
-    Ok(call.show(&version, &Document::Students(call.list(page))))
+    let after = query.after.clone();
+    let read = move |book: &Gradebook, after| book.students(&ListQuery { after, ..query.clone() });
+    call.whole_list(after, read, Document::Students)
 }
 
 fn show(call: &Call) -> Result<Response, Problem> {

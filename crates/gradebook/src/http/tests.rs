@@ -1,5 +1,7 @@
 //! Requests through the real layers, to handlers that the service does not have.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::routing::get;
 use gradebook_core::{
@@ -14,7 +16,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::book::SharedBook;
 use crate::hub::Hub;
-use crate::reader::Identity;
+use crate::reader::{Identity, Reader};
 use crate::rejections::Rejections;
 use crate::status::Status;
 
@@ -53,7 +55,7 @@ fn api(book: Gradebook) -> Arc<Api> {
         rate_limit: None,
         limits: Limits { connections_max: 1, send_timeout: second, request_timeout: second },
     };
-    Arc::new(Api::new(reader, None, &access, second))
+    Arc::new(Api::new(&table::ALL, reader, None, &access, second))
 }
 
 /// An [`api`] whose book holds one score of each pair.

@@ -16,7 +16,7 @@ use super::{Left, Quota, RateLimit, Scope, Sessions, Token, TokenFile, TokenFile
 use crate::config::AccessSettings;
 use crate::http::Api;
 use crate::http::problem::Problem;
-use crate::http::resource;
+use crate::http::resource::Resource;
 
 /// The name of the one quota there is.
 const POLICY: &str = "default";
@@ -134,7 +134,8 @@ fn now() -> Timestamp {
 /// Counts the request against its caller's quota, where there are quotas. What needs no token, such
 /// as `/healthz`, is not counted; nor is a 304, which costs next to nothing.
 pub async fn limit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let Some(limit) = api.guard.limit.as_ref().filter(|_| is_counted(&request)) else {
+    let Some(limit) = api.guard.limit.as_ref().filter(|_| is_counted(api.resources, &request))
+    else {
         return next.run(request).await;
     };
     let caller = api.guard.caller(&request);
@@ -152,10 +153,10 @@ pub async fn limit(State(api): State<Arc<Api>>, request: Request, next: Next) ->
     response
 }
 
-fn is_counted(request: &Request) -> bool {
+fn is_counted(resources: &[&Resource], request: &Request) -> bool {
     let matched = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let template = if matched.len() > 1 { matched.trim_end_matches('/') } else { matched };
-    let resource = resource::ALL.into_iter().find(|resource| resource.template == template);
+    let resource = resources.iter().find(|resource| resource.template == template);
     resource.is_none_or(|resource| resource.scope.is_some())
 }
 

@@ -18,6 +18,7 @@ use super::*;
 use crate::book::SharedBook;
 use crate::config::AccessSettings;
 use crate::http::server::Limits;
+use crate::http::table;
 use crate::hub::Hub;
 use crate::poster::Poster;
 use crate::reader::{Identity, Reader};
@@ -69,7 +70,7 @@ impl Desk {
                 request_timeout: KEEP_ALIVE,
             },
         };
-        let api = Arc::new(Api::new(reader, None, &access, KEEP_ALIVE));
+        let api = Arc::new(Api::new(&table::ALL, reader, None, &access, KEEP_ALIVE));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Self { api, poster, runtime }
     }
