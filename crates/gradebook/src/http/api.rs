@@ -37,8 +37,8 @@ pub struct Api {
 }
 
 impl Api {
-    /// Answers about `resources` from `reader`, with URLs under `public_url`, to whom `access` allows it; event
-    /// streams are never silent for longer than `keep_alive`.
+    /// Answers about `resources` from `reader`, with URLs under `public_url`, to whom `access`
+    /// allows it; event streams are never silent for longer than `keep_alive`.
     #[must_use]
     pub fn new(
         resources: &'static [&'static Resource],
