@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::book::SharedBook;
 use crate::hub::Hub;
 use crate::journal::JournalError;
-use crate::journal::redis::{Attempt, Eraser, Followed, Tail};
+use crate::journal::redis::{Attempt, Eraser, FeedsHeard, Followed, Tail};
 use crate::poster::Poster;
 use crate::status::Status;
 use crate::writer::{Command, EraseRefusal, EraseRequest};
@@ -53,6 +53,8 @@ pub struct Follower {
     status: Arc<Status>,
     pending: Arc<PendingErasures>,
     shutdown: CancellationToken,
+    /// Whether it was said that what the leader tells of its feeds cannot be read.
+    warned: bool,
 }
 
 /// Why the follower ended before it was told to.
@@ -120,7 +122,7 @@ impl Follower {
         pending: Arc<PendingErasures>,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { tail, poster, book, hub, status, pending, shutdown }
+        Self { tail, poster, book, hub, status, pending, shutdown, warned: false }
     }
 
     /// Follows until the shutdown. Blocks; must run within a tokio runtime's blocking thread.
@@ -227,6 +229,26 @@ impl Follower {
         }
     }
 
+    /// Shows what the leader tells of its feeds, when that is new.
+    fn hear_of_feeds(&mut self) {
+        match self.tail.feeds_heard() {
+            None => {}
+            Some(FeedsHeard::Told(reports)) => {
+                self.warned = false;
+                self.status.feeds_heard(Some(reports));
+            }
+            Some(FeedsHeard::Nothing) => self.status.feeds_heard(None),
+            Some(FeedsHeard::Unreadable(error)) => {
+                // Whoever writes what is not understood here does so every second.
+                if !std::mem::replace(&mut self.warned, true) {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, "it is not known how the feeds are");
+                }
+                self.status.feeds_heard(None);
+            }
+        }
+    }
+
     /// Asks until there is an answer, or nothing at the shutdown. What was posted is served
     /// meanwhile.
     fn patiently<Answer>(
@@ -236,7 +258,9 @@ impl Follower {
         let mut wait = RETRY_FIRST;
         let mut trouble = false;
         while !self.shutdown.is_cancelled() {
-            match ask(&mut self.tail) {
+            let asked = ask(&mut self.tail);
+            self.hear_of_feeds();
+            match asked {
                 Ok(answer) => {
                     if trouble {
                         tracing::info!("the journal can be read again");

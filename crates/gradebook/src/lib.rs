@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod feed;
+pub mod feed_state;
 pub mod follower;
 pub mod http;
 pub mod hub;

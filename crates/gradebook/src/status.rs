@@ -3,17 +3,19 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use gradebook_core::{Position, Timestamp};
+use gradebook_core::Position;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::feed_state::{FeedConnection, FeedReport, FeedState};
 use crate::hub::Hub;
 
 /// The state of the whole process.
 #[derive(Debug)]
 pub struct Status {
-    /// One for each feed, in the order of the settings.
+    /// One for each feed that this process reads or would read, in the order of the settings.
     pub feeds: Vec<FeedStatus>,
+    showing: Arc<Mutex<Showing>>,
     journal_kind: &'static str,
     journal: Mutex<JournalStatus>,
     rebuilt: CancellationToken,
@@ -45,33 +47,6 @@ pub struct Replay {
     pub total: Position,
 }
 
-/// What a feed is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FeedState {
-    /// Not connected yet since the start.
-    #[default]
-    Connecting,
-    /// Connected, and the answer was an event stream.
-    Live,
-    /// Was connected, and is trying to be again.
-    Reconnecting,
-    /// Will not connect again: the feed said so (204), or the process is ending.
-    Stopped,
-}
-
-impl FeedState {
-    /// The name in the API and in metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connecting => "connecting",
-            Self::Live => "live",
-            Self::Reconnecting => "reconnecting",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
 /// How one feed is.
 #[derive(Debug, Default)]
 pub struct FeedStatus {
@@ -86,25 +61,20 @@ pub struct FeedStatus {
     /// Connections that were made after the first.
     pub reconnects: AtomicU64,
     connection: Mutex<FeedConnection>,
-    /// Who is told when the state changes.
-    told: OnceLock<Arc<Hub>>,
+    /// Where it shows when the state changes.
+    showing: OnceLock<Arc<Mutex<Showing>>>,
 }
 
-/// What changes together when a feed connects, disconnects or delivers.
-#[derive(Clone, Debug, Default)]
-pub struct FeedConnection {
-    /// What it is doing.
-    pub state: FeedState,
-    /// Since when it has been connected.
-    pub connected_since: Option<Timestamp>,
-    /// When the last event came.
-    pub last_event_at: Option<Timestamp>,
-    /// The id of the last event.
-    pub last_event_id: Option<Arc<str>>,
-    /// Whether it has ever been connected since the start.
-    pub connected_once: bool,
-    /// Why it is not connected, for people.
-    pub trouble: Option<String>,
+/// What is shown of the feeds, and who is told when that changes.
+#[derive(Debug, Default)]
+struct Showing {
+    hub: Option<Arc<Hub>>,
+    /// Whether another process reads the feeds. What is shown is then what that one tells.
+    stands_by: bool,
+    /// What was last heard of the process that reads the feeds.
+    heard: Vec<FeedReport>,
+    /// The feeds of which the hub was told.
+    told: Vec<Arc<str>>,
 }
 
 impl FeedStatus {
@@ -128,8 +98,30 @@ impl FeedStatus {
             change(&mut connection);
             (before, connection.state)
         };
-        if let Some(hub) = self.told.get().filter(|_| before != after) {
-            hub.feed_changed(&self.name, after);
+        let Some(showing) = self.showing.get().filter(|_| before != after) else { return };
+        let showing = showing.lock();
+        if let Some(hub) = showing.hub.as_ref().filter(|_| !showing.stands_by) {
+            // Read again: what is told last is then what it is now, whoever else changes it.
+            hub.feed_changed(&self.name, self.connection().state);
+        }
+    }
+
+    /// How it is now.
+    #[must_use]
+    pub fn report(&self) -> FeedReport {
+        let connection = self.connection();
+        FeedReport {
+            feed: Arc::clone(&self.name),
+            state: connection.state,
+            trouble: connection.trouble,
+            connected_once: connection.connected_once,
+            connected_since: connection.connected_since,
+            last_event_at: connection.last_event_at,
+            last_event_id: connection.last_event_id,
+            events_accepted: self.accepted.load(Ordering::Relaxed),
+            events_rejected: self.rejected.load(Ordering::Relaxed),
+            events_ignored: self.ignored.load(Ordering::Relaxed),
+            reconnects: self.reconnects.load(Ordering::Relaxed),
         }
     }
 }
@@ -143,16 +135,75 @@ impl Status {
             ..JournalStatus::default()
         });
         let (rebuilt, failed) = (CancellationToken::new(), AtomicBool::new(false));
-        Self { feeds, journal_kind, journal, rebuilt, failed }
+        let showing = Arc::new(Mutex::new(Showing::default()));
+        for feed in &feeds {
+            feed.showing.set(Arc::clone(&showing)).expect("invariant: a feed has one status");
+        }
+        Self { feeds, showing, journal_kind, journal, rebuilt, failed }
     }
 
-    /// Tells `hub` what each feed is doing, now and whenever that changes. Later calls do nothing.
+    /// Tells `hub` what each feed is doing, now and whenever that changes.
     pub fn tell(&self, hub: &Arc<Hub>) {
-        for feed in &self.feeds {
-            if feed.told.set(Arc::clone(hub)).is_ok() {
-                hub.feed_changed(&feed.name, feed.connection().state);
+        let mut showing = self.showing.lock();
+        showing.hub = Some(Arc::clone(hub));
+        self.show(&mut showing);
+    }
+
+    /// How each feed is, as far as it is known here: those that this process reads, or what was
+    /// heard of the one that reads them.
+    #[must_use]
+    pub fn feeds_shown(&self) -> Vec<FeedReport> {
+        self.shown(&self.showing.lock())
+    }
+
+    /// How the feeds are that this process reads, for others to show.
+    #[must_use]
+    pub fn feeds_read(&self) -> Vec<FeedReport> {
+        self.feeds.iter().map(FeedStatus::report).collect()
+    }
+
+    /// From now on another process reads the feeds, or none that is known; or this one does.
+    pub fn stands_by(&self, stands_by: bool) {
+        let mut showing = self.showing.lock();
+        showing.stands_by = stands_by;
+        self.show(&mut showing);
+    }
+
+    /// The process that reads the feeds has told this of them. `None`: it has told nothing of late,
+    /// or nothing that can be read.
+    pub fn feeds_heard(&self, reports: Option<Vec<FeedReport>>) {
+        let mut showing = self.showing.lock();
+        showing.heard = reports.unwrap_or_else(|| {
+            let known = std::mem::take(&mut showing.heard).into_iter();
+            known.map(|report| report.unknown("no worker has told of this feed of late")).collect()
+        });
+        self.show(&mut showing);
+    }
+
+    fn shown(&self, showing: &Showing) -> Vec<FeedReport> {
+        match (showing.stands_by, showing.heard.is_empty()) {
+            (false, _) => self.feeds_read(),
+            (true, false) => showing.heard.clone(),
+            (true, true) => {
+                let why = "no worker has told of this feed yet";
+                self.feeds_read().into_iter().map(|report| report.unknown(why)).collect()
             }
         }
+    }
+
+    /// Tells the hub what is shown; it passes on what is new.
+    fn show(&self, showing: &mut Showing) {
+        let Some(hub) = showing.hub.clone() else { return };
+        let reports = self.shown(showing);
+        for gone in &showing.told {
+            if reports.iter().all(|report| report.feed != *gone) {
+                hub.feed_changed(gone, FeedState::Unknown);
+            }
+        }
+        for report in &reports {
+            hub.feed_changed(&report.feed, report.state);
+        }
+        showing.told = reports.into_iter().map(|report| report.feed).collect();
     }
 
     /// The engine of the journal.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::Router;
@@ -21,6 +21,7 @@ use crate::cli::{ApiArgs, IngestArgs, ServeArgs};
 use crate::config::redis::RedisUrl;
 use crate::config::{AccessSettings, BadSetting, FeedSettings, JournalUrl, ListenArgs};
 use crate::feed::FeedContext;
+use crate::feed_state::{FeedReport, FeedState};
 use crate::follower::{self, Follower, PendingErasures};
 use crate::http::Listeners;
 use crate::hub::Hub;
@@ -29,11 +30,14 @@ use crate::journal::{Identity, JournalError};
 use crate::poster::Poster;
 use crate::reader::Reader;
 use crate::rejections::Rejections;
-use crate::status::{FeedState, FeedStatus, Status};
+use crate::status::{FeedStatus, Status};
 use crate::writer::{Command, INBOX_DELIVERIES_MAX, Writer, WriterError};
 
 /// Waits between two tries to reach the journal: at the start, and of a worker that begins to lead.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// How often a leader looks whether there is something new to tell of its feeds.
+const TELLING: Duration = Duration::from_secs(1);
 
 /// Erasures that wait for the eraser.
 const ERASURES_MAX: usize = 64;
@@ -127,7 +131,9 @@ fn shared_url(journal: &JournalUrl) -> Result<RedisUrl, BadSetting> {
 
 fn new_status(feeds: &[FeedSettings]) -> Arc<Status> {
     let feeds = feeds.iter().map(|feed| FeedStatus::new(feed.url.name())).collect();
-    Arc::new(Status::new("redis", feeds))
+    let status = Arc::new(Status::new("redis", feeds));
+    status.stands_by(true);
+    status
 }
 
 /// Opens the journal, however long it takes to reach Redis; nothing at the shutdown. Whoever asks
@@ -365,6 +371,7 @@ impl Worker {
 
     /// Says of each feed that another reads it: not to be connected is right then.
     fn stand_by(&self) {
+        self.status.stands_by(true);
         for feed in &self.status.feeds {
             feed.update(|connection| {
                 connection.state = FeedState::Stopped;
@@ -375,6 +382,13 @@ impl Worker {
 
     /// Reads the feeds and writes, until another leads or the process ends.
     async fn lead(&self, lease: Lease) -> anyhow::Result<Lease> {
+        for feed in &self.status.feeds {
+            feed.update(|connection| {
+                connection.state = FeedState::Connecting;
+                connection.trouble = None;
+            });
+        }
+        self.status.stands_by(false);
         let leading = self.shutdown.child_token();
         let (commands, inbox) = mpsc::channel(INBOX_DELIVERIES_MAX);
         let (checkpoints, found) = oneshot::channel();
@@ -492,19 +506,43 @@ fn wait_to_lead(
     }
 }
 
-/// Renews the lease until `end`; ends it when another has it. While Redis cannot be reached nobody
-/// else can take it either.
+/// Renews the lease until `end`, and tells the replicas how the feeds are; ends it when another has
+/// the lease. While Redis cannot be reached nobody else can take it either.
 fn keep_leading(mut lease: Lease, status: &Status, end: &CancellationToken) -> Lease {
-    while !cancelled_within(lease.pause(), end) {
-        let renewed = lease.take();
-        status.lease_untold(renewed.as_ref().err().map(ToString::to_string));
-        match renewed {
-            Ok(true) => {}
-            Ok(false) => end.cancel(),
-            Err(error) => tracing::warn!(%error, "the lease cannot be renewed"),
+    let mut told = Vec::new();
+    let mut renew_at = Instant::now() + lease.pause();
+    let mut renews = false;
+    loop {
+        let feeds = status.feeds_read();
+        // Told again with every renewal, so that it does not expire.
+        if (renews || feeds != told) && publish(&mut lease, feeds.clone()) {
+            told = feeds;
+        }
+        let wait = renew_at.saturating_duration_since(Instant::now()).min(TELLING);
+        if cancelled_within(wait, end) {
+            return lease;
+        }
+        renews = Instant::now() >= renew_at;
+        if renews {
+            let renewed = lease.take();
+            status.lease_untold(renewed.as_ref().err().map(ToString::to_string));
+            match renewed {
+                Ok(true) => {}
+                Ok(false) => end.cancel(),
+                Err(error) => tracing::warn!(%error, "the lease cannot be renewed"),
+            }
+            renew_at = Instant::now() + lease.pause();
         }
     }
-    lease
+}
+
+/// Tells how the feeds are: true when that was told. When it cannot be, the lease cannot be renewed
+/// either, which is logged.
+fn publish(lease: &mut Lease, feeds: Vec<FeedReport>) -> bool {
+    lease.publish(feeds).unwrap_or_else(|error| {
+        tracing::debug!(%error, "the replicas cannot be told how the feeds are");
+        false
+    })
 }
 
 fn cancelled_within(wait: Duration, end: &CancellationToken) -> bool {

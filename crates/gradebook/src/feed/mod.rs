@@ -20,8 +20,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::FeedSettings;
+use crate::feed_state::FeedState;
 use crate::rejections::{Rejection, Rejections};
-use crate::status::{FeedState, FeedStatus, Status};
+use crate::status::{FeedStatus, Status};
 use crate::writer::{Command, Delivery};
 
 pub use backoff::{Backoff, LASTING_CONNECTION, RETRY_MAX, RETRY_MIN, WAIT_MAX};

@@ -1,7 +1,6 @@
 //! `/feeds`: how the feeds and the journal are.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::response::Response;
 use gradebook_core::Timestamp;
@@ -14,7 +13,8 @@ use super::parameters as parameter;
 use super::problem::Problem;
 use super::representation::{self, Document};
 use super::resource::{Operation, Resource, SortKeys};
-use crate::status::{FeedStatus, JournalStatus, Status};
+use crate::feed_state::FeedReport;
+use crate::status::{JournalStatus, Status};
 
 /// `/feeds`.
 pub static FEEDS: Resource = Resource {
@@ -48,7 +48,7 @@ pub struct Feeds {
 pub struct Feed {
     /// Its URL, without credentials.
     pub feed: Arc<str>,
-    /// `connecting`, `live`, `reconnecting` or `stopped`.
+    /// `connecting`, `live`, `reconnecting`, `stopped` or `unknown`.
     pub state: &'static str,
     /// Why it is not connected, if so.
     pub trouble: Option<String>,
@@ -93,25 +93,24 @@ impl Feeds {
         let JournalStatus { position, unavailable, .. } = status.journal();
         let (kind, position) = (status.journal_kind(), position.get());
         let journal = Journal { kind, position, unavailable };
-        Self { feeds: status.feeds.iter().map(Feed::of).collect(), journal }
+        Self { feeds: status.feeds_shown().into_iter().map(Feed::of).collect(), journal }
     }
 }
 
 impl Feed {
-    fn of(status: &FeedStatus) -> Self {
-        let connection = status.connection();
+    fn of(report: FeedReport) -> Self {
         Self {
-            feed: Arc::clone(&status.name),
-            state: connection.state.name(),
-            trouble: connection.trouble,
-            connected_since: connection.connected_since,
-            last_event_at: connection.last_event_at,
-            resumable: connection.last_event_id.is_some(),
-            last_event_id: connection.last_event_id,
-            events_accepted: status.accepted.load(Ordering::Relaxed),
-            events_rejected: status.rejected.load(Ordering::Relaxed),
-            events_ignored: status.ignored.load(Ordering::Relaxed),
-            reconnects: status.reconnects.load(Ordering::Relaxed),
+            feed: report.feed,
+            state: report.state.name(),
+            trouble: report.trouble,
+            connected_since: report.connected_since,
+            last_event_at: report.last_event_at,
+            resumable: report.last_event_id.is_some(),
+            last_event_id: report.last_event_id,
+            events_accepted: report.events_accepted,
+            events_rejected: report.events_rejected,
+            events_ignored: report.events_ignored,
+            reconnects: report.reconnects,
         }
     }
 }

@@ -22,7 +22,7 @@ pub use subscription::{News, Subscription};
 use topic::Topic;
 pub use topic::{HELD_NOTICES_MAX, QUEUED_NOTICES_MAX, TAKEN_NOTICES_MAX};
 
-use crate::status::FeedState;
+use crate::feed_state::FeedState;
 
 /// What can be watched.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gradebook_core::gradebook::{Aggregate, Change};
 use gradebook_core::{ExamNumber, Position, StudentId};
 
-use crate::status::FeedState;
+use crate::feed_state::FeedState;
 
 /// Something that subscribers are told of.
 #[derive(Clone, Debug)]

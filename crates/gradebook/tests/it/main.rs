@@ -25,6 +25,7 @@ mod paging;
 mod problems;
 mod redis_examples;
 mod redis_failures;
+mod redis_feeds;
 mod redis_refusals;
 mod redis_retention;
 mod redis_roles;

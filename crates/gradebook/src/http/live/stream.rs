@@ -14,10 +14,10 @@ use tokio::time::{Instant, Sleep};
 use super::filter::Filter;
 use super::missed::{self, Progress};
 use super::wording;
+use crate::feed_state::FeedState;
 use crate::http::Api;
 use crate::http::representation::event_stream::ResetReason;
 use crate::hub::{News, Published, Subscription};
-use crate::status::FeedState;
 
 /// What a stream may do in one turn without anything to send, before others get theirs.
 const TURN_STEPS_MAX: usize = 16;

@@ -38,7 +38,9 @@ pub fn schemas() -> Value {
                 number for this run stands before it.",
         },
         "FeedState": {
-            "type": "string", "enum": ["connecting", "live", "reconnecting", "stopped"],
+            "type": "string",
+            "enum": ["connecting", "live", "reconnecting", "stopped", "unknown"],
+            "description": "Unknown: whoever reads the feed has not told of it of late.",
         },
     })
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use askama::Template;
 use gradebook_core::{Position, Timestamp};
 
 use super::chrome::{Chrome, told};
 use super::format::{Count, Instant};
+use crate::feed_state::{FeedReport, FeedState};
 use crate::rejections::Rejection;
-use crate::status::{FeedState, FeedStatus, Status};
+use crate::status::Status;
 
 /// A feed that has told nothing for so long is called quiet, in milliseconds.
 const QUIET_MS: u64 = 60_000;
@@ -81,7 +81,7 @@ impl FeedsPage {
         let journal = status.journal();
         Self {
             chrome,
-            feeds: status.feeds.iter().map(|feed| FeedView::new(feed, now)).collect(),
+            feeds: status.feeds_shown().into_iter().map(|feed| FeedView::new(feed, now)).collect(),
             reasons: reasons.into_iter().map(|(name, count)| (name, Count(count))).collect(),
             rejections: Count(rejections.len() as u64),
             journal_kind: status.journal_kind(),
@@ -107,30 +107,27 @@ impl RejectionsPage {
 }
 
 impl FeedView {
-    fn new(feed: &FeedStatus, now: Timestamp) -> Self {
-        let connection = feed.connection();
-        let count = |counter: &std::sync::atomic::AtomicU64| Count(counter.load(Ordering::Relaxed));
+    fn new(feed: FeedReport, now: Timestamp) -> Self {
         Self {
-            name: Arc::clone(&feed.name),
-            state: sentence(feed, now),
-            connected_since: connection.connected_since.map(told),
-            last_event_at: connection.last_event_at.map(told),
-            last_event_id: connection.last_event_id,
-            accepted: count(&feed.accepted),
-            rejected: count(&feed.rejected),
-            ignored: count(&feed.ignored),
-            reconnects: count(&feed.reconnects),
-            trouble: connection.trouble,
+            state: sentence(&feed, now),
+            name: feed.feed,
+            connected_since: feed.connected_since.map(told),
+            last_event_at: feed.last_event_at.map(told),
+            last_event_id: feed.last_event_id,
+            accepted: Count(feed.events_accepted),
+            rejected: Count(feed.events_rejected),
+            ignored: Count(feed.events_ignored),
+            reconnects: Count(feed.reconnects),
+            trouble: feed.trouble,
         }
     }
 }
 
 /// How a feed is at `now`.
 #[must_use]
-pub fn sentence(feed: &FeedStatus, now: Timestamp) -> Sentence {
-    let connection = feed.connection();
-    let last = connection.last_event_at;
-    let (state, text, at) = match (connection.state, last) {
+pub fn sentence(feed: &FeedReport, now: Timestamp) -> Sentence {
+    let last = feed.last_event_at;
+    let (state, text, at) = match (feed.state, last) {
         (FeedState::Connecting, _) => ("quiet", "Connecting to the feed.", None),
         (FeedState::Live, None) => ("quiet", "Connected; no score has come yet.", None),
         (FeedState::Live, Some(last)) if now.as_ms().saturating_sub(last.as_ms()) > QUIET_MS => {
@@ -147,6 +144,10 @@ pub fn sentence(feed: &FeedStatus, now: Timestamp) -> Sentence {
         (FeedState::Stopped, Some(last)) => {
             ("trouble", "The feed has ended. The last score came", Some(last))
         }
+        (FeedState::Unknown, None) => ("trouble", "It is not known how the feed is.", None),
+        (FeedState::Unknown, Some(last)) => {
+            ("trouble", "It is not known how the feed is. The last score came", Some(last))
+        }
     };
     Sentence { state, text: text.to_owned(), at: at.map(told) }
 }
@@ -154,8 +155,8 @@ pub fn sentence(feed: &FeedStatus, now: Timestamp) -> Sentence {
 /// What keeps scores from coming in, in one sentence; `None` when nothing does.
 #[must_use]
 pub fn outage(status: &Status) -> Option<&'static str> {
-    let lost = status.feeds.iter().map(FeedStatus::connection).find_map(|connection| {
-        match (connection.state, connection.connected_once) {
+    let lost =
+        status.feeds_shown().into_iter().find_map(|feed| match (feed.state, feed.connected_once) {
             (FeedState::Connecting | FeedState::Live, _) => None,
             (FeedState::Reconnecting, true) => {
                 Some("The feed was lost; trying again. No scores come in meanwhile.")
@@ -164,8 +165,10 @@ pub fn outage(status: &Status) -> Option<&'static str> {
                 Some("The feed cannot be reached; trying again. No scores come in meanwhile.")
             }
             (FeedState::Stopped, _) => Some("The feed has ended. No more scores come in."),
-        }
-    });
+            (FeedState::Unknown, _) => {
+                Some("It is not known at present whether scores come in; see Feeds.")
+            }
+        });
     let unkept = status.journal().unavailable;
     unkept.map(|_| "New scores cannot be kept at present; see Feeds.").or(lost)
 }

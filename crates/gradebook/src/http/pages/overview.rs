@@ -60,7 +60,8 @@ impl OverviewPage {
         latest.sort.descending = true;
         let mut exams = ListQuery::all(EXAMS_SHOWN);
         exams.sort = Sort { key: ListKey::LastResultAt, descending: true };
-        let feeds = status.feeds.iter().map(|feed| sentence(feed, now));
+        let feeds = status.feeds_shown();
+        let feeds = feeds.iter().map(|feed| sentence(feed, now));
         Self {
             chrome,
             states: feeds.chain(journal_sentence(status)).collect(),

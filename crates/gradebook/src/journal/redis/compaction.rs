@@ -228,7 +228,7 @@ impl Compaction {
         let count = self.gathered.len().to_string();
         let mut arguments: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
         arguments.extend([segment, count.as_bytes()]);
-        Ok(self.link.run(Script::Pack, Some(|keys| &keys.segments), &arguments)?)
+        Ok(self.link.run(Script::Pack, &[|keys| &keys.segments], &arguments)?)
     }
 
     /// Reads the stretch once more: entries have been deleted from it, or from elsewhere.

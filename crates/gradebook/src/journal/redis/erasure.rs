@@ -78,7 +78,7 @@ fn append_unless(
     if let (Some((student, _)), Some(next)) = (seen, &next) {
         arguments.extend([student.as_str(), next, SEEN_ENTRIES_MAX]);
     }
-    let reply = link.run(Script::Erase, Some(|keys| &keys.erasing), &arguments)?;
+    let reply = link.run(Script::Erase, &[|keys| &keys.erasing], &arguments)?;
     let number = |index: usize| reply.array().get(index).and_then(Reply::integer);
     let position = number(1).map(Position::new).ok_or_else(|| odd("position"))?;
     let is_appended = number(0) == Some(1);
@@ -108,7 +108,7 @@ pub fn sweep(
     }
     for (pseudonym, position) in erasures {
         let (pseudonym, position) = (entry::hex(&pseudonym.0), position.to_string());
-        link.run(Script::Swept, Some(|keys| &keys.erasing), &[&pseudonym, &position])?;
+        link.run(Script::Swept, &[|keys| &keys.erasing], &[&pseudonym, &position])?;
     }
     Ok(deleted)
 }
@@ -175,7 +175,7 @@ fn sweep_segment(
         let old = segment::identity(segment).unwrap_or_default();
         let (number, fewer) = (stretch.number().to_string(), removed.to_string());
         let arguments = [number.as_bytes(), &old, &packed, fewer.as_bytes()];
-        let reply = link.run(Script::Repack, Some(|keys| &keys.segments), &arguments)?;
+        let reply = link.run(Script::Repack, &[|keys| &keys.segments], &arguments)?;
         if reply.integer() == Some(1) {
             return Ok(removed);
         }
@@ -212,7 +212,7 @@ fn delete(link: &mut Link, ids: &[String]) -> Result<u64, RedisError> {
     if ids.is_empty() {
         return Ok(0);
     }
-    let reply = link.run(Script::Delete, None, ids)?;
+    let reply = link.run(Script::Delete, &[], ids)?;
     reply.integer().ok_or_else(|| odd("number of deleted entries"))
 }
 
@@ -231,7 +231,7 @@ pub fn rewrite(link: &mut Link) -> Result<bool, RedisError> {
     let mut copied = "0-0".to_owned();
     loop {
         let arguments = [copied.as_str(), COPIED_ENTRIES, &deletions, &who];
-        let reply = link.run(Script::Rewrite, Some(|keys| &keys.copy), &arguments)?;
+        let reply = link.run(Script::Rewrite, &[|keys| &keys.copy], &arguments)?;
         match reply.text() {
             Some("done") => return Ok(true),
             Some(id) => copied = id.to_owned(),

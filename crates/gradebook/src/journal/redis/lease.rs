@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::entry;
 use super::link::Link;
 use super::reply::Reply as _;
-use super::scripts::Script;
+use super::scripts::{Keys, Script};
 use super::{Identity, JournalError};
+use super::{entry, feeds};
 use crate::config::redis::RedisUrl;
+use crate::feed_state::FeedReport;
 
 /// How often a lease is renewed, and how often others try to take it, within its duration.
 const TRIES_PER_LEASE: u32 = 3;
@@ -50,16 +51,34 @@ impl Lease {
     pub fn take(&mut self) -> Result<bool, JournalError> {
         let (key, duration) = (entry::hex(&self.identity.key.0), self.duration_ms().to_string());
         let arguments = [self.writer.as_str(), &duration, &key];
-        let reply = self.link.run(Script::Lead, Some(|keys| &keys.lease), &arguments)?;
+        let reply = self.link.run(Script::Lead, &[|keys| &keys.lease], &arguments)?;
         Ok(reply.integer() == Some(1))
     }
 
-    /// Gives it back, so that another need not wait until it expires.
+    /// Gives it back, so that another need not wait until it expires. What was told of the feeds
+    /// does not stand any more.
     ///
     /// # Errors
     /// When Redis cannot be reached: then it expires.
     pub fn release(&mut self) -> Result<(), JournalError> {
-        self.link.run(Script::Release, Some(|keys| &keys.lease), &[&self.writer])?;
+        self.link.run(
+            Script::Release,
+            &[|keys| &keys.lease, |keys| &keys.feeds],
+            &[&self.writer],
+        )?;
         Ok(())
+    }
+
+    /// Tells the replicas how the feeds are, for a few durations of the lease. False: another
+    /// leads, and nothing was told.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached.
+    pub fn publish(&mut self, feeds: Vec<FeedReport>) -> Result<bool, JournalError> {
+        let expiry = feeds::expiry(self.link.url()).as_millis().to_string();
+        let arguments = [self.writer.as_str(), &feeds::write(feeds), &expiry];
+        let keys: [fn(&Keys) -> &String; 2] = [|keys| &keys.lease, |keys| &keys.feeds];
+        let reply = self.link.run(Script::Publish, &keys, &arguments)?;
+        Ok(reply.integer() == Some(1))
     }
 }

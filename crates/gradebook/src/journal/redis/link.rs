@@ -111,18 +111,18 @@ impl Link {
         }
     }
 
-    /// Runs a script on the gradebook: `keys` beside the three that every script has.
+    /// Runs a script on the gradebook: with `more` keys beside the three that every script has.
     ///
     /// # Errors
     /// See [`RedisError`].
     pub fn run(
         &mut self,
         script: Script,
-        key: Option<fn(&Keys) -> &String>,
+        more: &[fn(&Keys) -> &String],
         arguments: &[impl AsRef<[u8]>],
     ) -> Result<Value, RedisError> {
         self.with(|connection, scripts, keys| {
-            let mut request = scripts.request(script, keys, key);
+            let mut request = scripts.request(script, keys, more);
             for argument in arguments {
                 request.arg(argument.as_ref());
             }
@@ -136,7 +136,7 @@ impl Link {
     /// # Errors
     /// See [`RedisError`].
     pub fn state(&mut self) -> Result<State, RedisError> {
-        let reply = self.run(Script::State, None, &[""; 0])?;
+        let reply = self.run(Script::State, &[], &[""; 0])?;
         let [key, tail, terms, packed] = reply.array() else { return Err(odd("state")) };
         Ok(State {
             key: key.text().map(ToOwned::to_owned),

@@ -10,6 +10,7 @@ mod connection;
 mod entry;
 mod erasure;
 mod error;
+mod feeds;
 mod lease;
 mod lineage;
 mod link;
@@ -29,6 +30,7 @@ use gradebook_core::{Entry, Position, PseudonymKey, StudentId, Timestamp};
 pub use compaction::{Compacted, Packing, compact};
 pub use erasure::{Attempt, Eraser};
 pub use error::RedisError;
+pub use feeds::{FeedsError, FeedsHeard};
 pub use lease::Lease;
 pub use tail::{Followed, Tail};
 
@@ -206,11 +208,8 @@ impl RedisJournal {
     fn begin(&mut self) -> Result<Term, JournalError> {
         let key = entry::hex(&self.identity.key.0);
         let lease = self.lease_ms.to_string();
-        let reply = self.link.run(
-            Script::Begin,
-            Some(|keys| &keys.lease),
-            &[&self.writer, &key, &lease],
-        )?;
+        let reply =
+            self.link.run(Script::Begin, &[|keys| &keys.lease], &[&self.writer, &key, &lease])?;
         let [term, tail] = reply.array() else { return Err(JournalError::Superseded) };
         let number = term.integer().ok_or_else(|| odd("term"))?;
         let tail: EntryId = tail.text().ok_or_else(|| odd("last id"))?.parse()?;
@@ -353,7 +352,7 @@ fn append(
     (term, writer): (u64, &str),
     batch: &Batch,
 ) -> Cmd {
-    let mut request = scripts.request(Script::Append, keys, Some(|keys| &keys.checkpoints));
+    let mut request = scripts.request(Script::Append, keys, &[|keys| &keys.checkpoints]);
     request.arg(tail.to_string()).arg(term).arg(writer).arg(batch.checkpoints.len());
     for Checkpoint { feed, last_event_id } in &batch.checkpoints {
         request.arg(feed.as_bytes()).arg(last_event_id.as_bytes());
@@ -386,7 +385,7 @@ pub fn open(url: RedisUrl) -> Result<Identity, JournalError> {
     let candidate = entry::hex(&rand::random());
     let create = if link.url().options.create { "1" } else { "0" };
     let now = jiff::Timestamp::now().to_string();
-    let reply = link.run(Script::Open, None, &[&candidate, create, &now])?;
+    let reply = link.run(Script::Open, &[], &[&candidate, create, &now])?;
     let [format, key, made] = reply.array() else {
         return Err(RedisError::Refused(format!(
             "there is no journal `{}`, and the URL says create=no",

@@ -74,7 +74,7 @@ impl Packed {
 /// See [`RedisError`].
 pub fn fetch(link: &mut Link, stretch: Stretch) -> Result<Fetched, RedisError> {
     let number = stretch.number().to_string();
-    let reply = link.run(Script::Fetch, Some(|keys| &keys.segments), &[number])?;
+    let reply = link.run(Script::Fetch, &[|keys| &keys.segments], &[number])?;
     let [segment, newest, packed] = reply.array() else { return Err(odd("segment")) };
     Ok(Fetched {
         bytes: segment.bytes().map(ToOwned::to_owned),

@@ -25,6 +25,8 @@ pub struct Keys {
     pub segments: String,
     /// A hash: pseudonym → position of an erasure whose entries may not all be deleted yet.
     pub erasing: String,
+    /// How the feeds are, as the leader tells it, until it expires.
+    pub feeds: String,
 }
 
 impl Keys {
@@ -41,6 +43,7 @@ impl Keys {
             copy: key("copy"),
             segments: key("segments"),
             erasing: key("erasing"),
+            feeds: key("feeds"),
         }
     }
 }
@@ -62,7 +65,7 @@ pub enum Script {
     Swept,
     /// Takes or renews the lease.
     Lead,
-    /// Gives the lease back.
+    /// Gives the lease back, and takes back what was told of the feeds.
     Release,
     /// Copies the journal without what was deleted.
     Rewrite,
@@ -74,9 +77,11 @@ pub enum Script {
     Pack,
     /// Replaces a segment by one with fewer entries.
     Repack,
+    /// Tells how the feeds are.
+    Publish,
 }
 
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/open.lua")),
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/state.lua")),
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/begin.lua")),
@@ -90,6 +95,7 @@ const SOURCES: [&str; 13] = [
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/fetch.lua")),
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/pack.lua")),
     concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/repack.lua")),
+    concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/publish.lua")),
 ];
 
 /// The scripts as one server knows them.
@@ -120,14 +126,16 @@ impl Scripts {
         Ok(Self { digests })
     }
 
-    /// The request that runs `script` on the gradebook with these keys, and with `key` beside the
-    /// three that every script has. Its arguments follow.
+    /// The request that runs `script` on the gradebook with these keys, and with `more` of them
+    /// beside the three that every script has. Its arguments follow.
     #[must_use]
-    pub fn request(&self, script: Script, keys: &Keys, key: Option<fn(&Keys) -> &String>) -> Cmd {
-        let key = key.map(|key| key(keys));
+    pub fn request(&self, script: Script, keys: &Keys, more: &[fn(&Keys) -> &String]) -> Cmd {
         let mut request = cmd("EVALSHA");
-        request.arg(&self.digests[script as usize]).arg(3 + usize::from(key.is_some()));
-        request.arg(&keys.journal).arg(&keys.terms).arg(&keys.meta).arg(key);
+        request.arg(&self.digests[script as usize]).arg(3 + more.len());
+        request.arg(&keys.journal).arg(&keys.terms).arg(&keys.meta);
+        for key in more {
+            request.arg(key(keys));
+        }
         request
     }
 }

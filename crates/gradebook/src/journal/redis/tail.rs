@@ -1,6 +1,6 @@
 //! Following a journal that others write.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::{Cmd, Value, cmd};
 use gradebook_core::{Entry, Position};
@@ -11,7 +11,7 @@ use super::link::{Link, State, ask_packed, odd, term_of};
 use super::packed::{self, Packed};
 use super::reply::Reply as _;
 use super::segment::Stretch;
-use super::{Identity, JournalError, RedisError, check_identity};
+use super::{FeedsHeard, Identity, JournalError, RedisError, check_identity, feeds};
 use crate::config::redis::RedisUrl;
 use crate::journal::BATCH_ENTRIES_MAX;
 
@@ -29,6 +29,15 @@ pub struct Tail {
     packed: Packed,
     /// What was read from a segment and not handed on yet, and what it holds.
     unpacked: Option<(Stretch, std::vec::IntoIter<(Position, Entry)>)>,
+    feeds: FeedsText,
+}
+
+/// What the leader tells of its feeds, as it was last read.
+#[derive(Default)]
+struct FeedsText {
+    text: Option<Vec<u8>>,
+    read_at: Option<Instant>,
+    is_news: bool,
 }
 
 /// What a follower learns.
@@ -60,7 +69,20 @@ impl Tail {
             looked: false,
             packed: Packed::default(),
             unpacked: None,
+            feeds: FeedsText::default(),
         })
+    }
+
+    /// What the leader tells of its feeds, when that is another thing than the last time; it is
+    /// read along with the entries. When nothing could be read for so long that what was told
+    /// would have expired, that is nothing.
+    pub fn feeds_heard(&mut self) -> Option<FeedsHeard> {
+        let feeds = &mut self.feeds;
+        if feeds.read_at.is_some_and(|at| at.elapsed() > feeds::expiry(self.link.url())) {
+            *feeds = FeedsText { is_news: true, ..FeedsText::default() };
+        }
+        let is_news = std::mem::take(&mut feeds.is_news);
+        is_news.then(|| feeds::read(feeds.text.as_deref()))
     }
 
     /// What tells the journal from others.
@@ -142,7 +164,10 @@ impl Tail {
         if let Some(stretch) = self.packed.stretch_after(self.seen) {
             return Ok(self.unpack(stretch)?.map_or(Followed::Again, Followed::Entries));
         }
-        let Exchange { entries, end, newest, packed } = self.read()?;
+        let Exchange { entries, end, newest, packed, feeds } = self.read()?;
+        self.feeds.is_news |= feeds != self.feeds.text;
+        self.feeds.text = feeds;
+        self.feeds.read_at = Some(Instant::now());
         self.packed = packed;
         if packed.until > self.seen {
             return Ok(Followed::Again);
@@ -195,13 +220,17 @@ impl Tail {
             let mut next = cmd("XREAD");
             next.arg("COUNT").arg(BATCH_ENTRIES_MAX).arg("BLOCK").arg(patience.as_millis());
             next.arg("STREAMS").arg(&keys.journal).arg(after);
-            let requests = [next, last_of(&keys.journal), last_of(&keys.terms), ask_packed(keys)];
-            let [entries, last, newest, packed] = connection.requests(&requests)?;
+            let mut told = cmd("GET");
+            told.arg(&keys.feeds);
+            let (last, newest) = (last_of(&keys.journal), last_of(&keys.terms));
+            let requests = [next, last, newest, ask_packed(keys), told];
+            let [entries, last, newest, packed, told] = connection.requests(&requests)?;
             let entries = read_stream(&entries)?;
             let mut end = Position::START;
             entry::read_each(&last, |written| end = written.id.position)?;
             let newest = newest.array().first().and_then(term_of);
-            Ok(Exchange { entries, end, newest, packed: Packed::of(&packed) })
+            let (packed, feeds) = (Packed::of(&packed), told.bytes().map(<[u8]>::to_vec));
+            Ok(Exchange { entries, end, newest, packed, feeds })
         })
     }
 }
@@ -224,6 +253,8 @@ struct Exchange {
     /// What was packed. Asked for after the entries as well: an entry that was moved before it was
     /// read shows here.
     packed: Packed,
+    /// What the leader tells of its feeds, if it has of late.
+    feeds: Option<Vec<u8>>,
 }
 
 /// Reads the reply to `XREAD` on one stream.

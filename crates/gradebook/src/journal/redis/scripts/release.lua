@@ -1,3 +1,3 @@
--- KEYS: …, lease. ARGV: writer.
-if redis.call('GET', KEYS[4]) == ARGV[1] then redis.call('DEL', KEYS[4]) end
+-- KEYS: …, lease, feeds. ARGV: writer.
+if redis.call('GET', KEYS[4]) == ARGV[1] then redis.call('DEL', KEYS[4], KEYS[5]) end
 return 1
