@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::redis_roles::{api, feed, ingest, leads};
-use crate::support::{EventStream, RedisServer, ScriptedFeed, Service, eventually};
+use crate::support::{EventStream, PATIENCE, RedisServer, ScriptedFeed, Service, eventually};
 
 const KEY: &str = "gradebook:{main}:feeds";
 
@@ -19,12 +19,16 @@ async fn shown(replica: &Service, state: &str, holds: impl Fn(&Value) -> bool) -
 
 /// Waits until `stream` says that the feed is in `state`.
 async fn told(stream: &mut EventStream, state: &str) {
-    loop {
-        let event = stream.next().await;
-        if event.name == "feed" && event.data["state"] == state {
-            break;
+    let hear = async {
+        loop {
+            let event = stream.next().await;
+            if event.name == "feed" && event.data["state"] == state {
+                break;
+            }
         }
-    }
+    };
+    let heard = tokio::time::timeout(PATIENCE, hear).await;
+    heard.unwrap_or_else(|_| panic!("nobody was told that the feed is {state}"));
 }
 
 /// Waits until the page at `path` says `words`.
