@@ -20,6 +20,8 @@ pub struct Status {
     journal: Mutex<JournalStatus>,
     rebuilt: CancellationToken,
     failed: AtomicBool,
+    /// Whether every feed has been connected, or needed not to be, at one time.
+    was_connected: AtomicBool,
 }
 
 /// How the journal is.
@@ -135,11 +137,12 @@ impl Status {
             ..JournalStatus::default()
         });
         let (rebuilt, failed) = (CancellationToken::new(), AtomicBool::new(false));
+        let was_connected = AtomicBool::new(false);
         let showing = Arc::new(Mutex::new(Showing::default()));
         for feed in &feeds {
             feed.showing.set(Arc::clone(&showing)).expect("invariant: a feed has one status");
         }
-        Self { feeds, showing, journal_kind, journal, rebuilt, failed }
+        Self { feeds, showing, journal_kind, journal, rebuilt, failed, was_connected }
     }
 
     /// Tells `hub` what each feed is doing, now and whenever that changes.
@@ -303,10 +306,34 @@ impl Status {
         if let Some(why) = journal.unavailable.or(journal.lease_untold) {
             return Some(format!("the journal is unavailable: {why}"));
         }
+        // A worker that takes the lead while the feed is down stays as ready as it was.
+        if self.was_connected.load(Ordering::Relaxed) {
+            return None;
+        }
         let waiting = self.feeds.iter().find(|feed| {
             let connection = feed.connection();
             !connection.connected_once && connection.state != FeedState::Stopped
         });
+        self.was_connected.store(waiting.is_none(), Ordering::Relaxed);
         waiting.map(|feed| format!("not connected yet to {}", feed.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_the_lead_while_the_feed_is_down_stays_ready() {
+        let status = Status::new("redis", vec![FeedStatus::new("the feed".into())]);
+        let is = |state| status.feeds[0].update(|connection| connection.state = state);
+        status.replay_finished(Position::START);
+        assert_eq!(status.not_ready().as_deref(), Some("not connected yet to the feed"));
+        is(FeedState::Stopped);
+        assert_eq!(status.not_ready(), None, "another reads it");
+        is(FeedState::Connecting);
+        assert_eq!(status.not_ready(), None);
+        status.lease_untold(Some("why".to_owned()));
+        assert_eq!(status.not_ready().as_deref(), Some("the journal is unavailable: why"));
     }
 }

@@ -1,6 +1,6 @@
 //! Failures of Redis and of the network around it: what was kept stays kept, once and in order.
 
-use gradebook::journal::redis::{Followed, RedisJournal, Tail};
+use gradebook::journal::redis::{Followed, Packing, RedisJournal, Tail, compact};
 use gradebook::journal::{Journal as _, JournalError};
 use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
 
@@ -199,4 +199,62 @@ fn refusals_of_several_requests_do_not_shift_the_answers() {
         assert_eq!(redis.cli(&["SCRIPT", "KILL"]), "OK");
     });
     assert_eq!(next().unwrap(), [(last, entry(2))]);
+}
+
+/// Whoever catches up asks for a range before the one before has come. What is erased, appended by
+/// others, lost with a connection or packed meanwhile changes nothing of what it sees.
+#[test]
+fn reading_ahead_sees_every_entry_once_and_in_order() {
+    let redis = RedisServer::start(&[]);
+    let url = redis.journal_url();
+    let mut first = RedisJournal::open(url.clone(), "the first".to_owned()).unwrap();
+    let mut second = RedisJournal::open(url.clone(), "the second".to_owned()).unwrap();
+    let erased = StudentId::parse("erased").unwrap();
+    let entry = |n: u64| Entry::Scored {
+        // The third range of ten thousand is empty after the erasure.
+        student: match n {
+            20_001..=30_000 => erased.clone(),
+            _ => StudentId::parse(&format!("student {n}")).unwrap(),
+        },
+        exam: ExamNumber::new(n).unwrap(),
+        score: Score::new(0.5).unwrap(),
+        received: Timestamp::default(),
+    };
+    let mut last = Position::START;
+    for batch in 0..7 {
+        let entries: Vec<Entry> =
+            (batch * 10_000 + 1..=batch * 10_000 + 10_000).map(entry).collect();
+        last = first.append(last, &entries, &[]).unwrap();
+    }
+    last = first.erase(last, &erased, false).unwrap();
+    let erasure = last;
+    let mut tail = Tail::new(url.clone(), first.identity()).unwrap();
+    let (mut seen, mut steps) = (Vec::new(), 0);
+    loop {
+        match tail.go_on() {
+            Ok(Followed::Entries(entries)) => seen.extend(entries),
+            // Whoever follows asks again, also when the connection has broken.
+            Ok(Followed::Again) | Err(JournalError::Unavailable(_)) => {}
+            Ok(Followed::Nothing) => break,
+            other => panic!("{other:?}"),
+        }
+        steps += 1;
+        match steps {
+            // Another begins to write, connections break, the beginning is packed.
+            2 => last = second.append(last, &[entry(80_000)], &[]).unwrap(),
+            4 => drop(redis.cli(&["CLIENT", "KILL", "TYPE", "NORMAL"])),
+            6 => drop(compact(url.clone(), Packing { keep: 1, span: 5_000 }, |_, _| ()).unwrap()),
+            _ => {}
+        }
+    }
+    let positions: Vec<u64> = seen.iter().map(|(position, _)| position.get()).collect();
+    let wanted = (1..=20_000).chain(30_001..=last.get());
+    assert!(positions.into_iter().eq(wanted), "{} entries", seen.len());
+    let said = |(position, said): &(Position, Entry)| match position.get() {
+        n if n == erasure.get() => matches!(said, Entry::Erased { .. }),
+        n if n == last.get() => *said == entry(80_000),
+        n => *said == entry(n),
+    };
+    assert!(seen.iter().all(said));
+    assert!(steps > 6, "all of it happened while it was read");
 }

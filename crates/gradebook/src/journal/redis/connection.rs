@@ -173,7 +173,23 @@ impl Connection {
         &mut self,
         requests: &[Cmd; COUNT],
     ) -> Result<[Value; COUNT], RedisError> {
-        self.write(requests)?;
+        self.send(requests)?;
+        self.replies()
+    }
+
+    /// Sends requests, whose replies are to be read in this order.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn send(&mut self, requests: &[Cmd]) -> Result<(), RedisError> {
+        Ok(self.write(requests)?)
+    }
+
+    /// Waits for the next replies to what was sent.
+    ///
+    /// # Errors
+    /// [`RedisError::Server`] when the server refuses one of them, whatever became of the others.
+    pub fn replies<const COUNT: usize>(&mut self) -> Result<[Value; COUNT], RedisError> {
         let mut replies = [const { Value::Nil }; COUNT];
         let mut refused = None;
         for reply in &mut replies {

@@ -67,6 +67,11 @@ impl Link {
         self.line.is_some()
     }
 
+    /// Gives up the connection, with all replies on their way.
+    pub fn hang_up(&mut self) {
+        self.line = None;
+    }
+
     /// Does `work` on the connection, which is made first when there is none. After a failure the
     /// connection is given up, and the primary is looked for anew the next time.
     ///

@@ -10,10 +10,14 @@ use super::lineage::{Term, common_prefix};
 use super::link::{Link, State, ask_packed, odd, term_of};
 use super::packed::{self, Packed};
 use super::reply::Reply as _;
+use super::scripts::Keys;
 use super::segment::Stretch;
 use super::{FeedsHeard, Identity, JournalError, RedisError, check_identity, feeds};
 use crate::config::redis::RedisUrl;
 use crate::journal::BATCH_ENTRIES_MAX;
+
+/// Positions that are asked for at once where they are known to be there.
+const RANGE: u64 = BATCH_ENTRIES_MAX as u64;
 
 /// How long Redis holds a question for new entries back when there are none.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -27,6 +31,9 @@ pub struct Tail {
     end: Position,
     looked: bool,
     packed: Packed,
+    /// The range after the first position and up to the second was asked for already: its reply is
+    /// on its way.
+    ahead: Option<(Position, Position)>,
     /// What was read from a segment and not handed on yet, and what it holds.
     unpacked: Option<(Stretch, std::vec::IntoIter<(Position, Entry)>)>,
     feeds: FeedsText,
@@ -68,6 +75,7 @@ impl Tail {
             end: Position::START,
             looked: false,
             packed: Packed::default(),
+            ahead: None,
             unpacked: None,
             feeds: FeedsText::default(),
         })
@@ -96,6 +104,7 @@ impl Tail {
     /// # Errors
     /// When Redis cannot be reached, or has lost the journal.
     pub fn look(&mut self) -> Result<(Position, bool), JournalError> {
+        self.forget_ahead();
         let state: State = self.link.state()?;
         check_identity(&state, &self.identity, self.seen)?;
         let end = state.tail.position;
@@ -140,6 +149,7 @@ impl Tail {
 
     /// From now on everything is read again from the beginning.
     pub fn rewind(&mut self) {
+        self.forget_ahead();
         self.seen = Position::START;
         self.terms.clear();
         self.looked = false;
@@ -164,7 +174,7 @@ impl Tail {
         if let Some(stretch) = self.packed.stretch_after(self.seen) {
             return Ok(self.unpack(stretch)?.map_or(Followed::Again, Followed::Entries));
         }
-        let Exchange { entries, end, newest, packed, feeds } = self.read()?;
+        let Exchange { entries, until, end, newest, packed, feeds } = self.read()?;
         self.feeds.is_news |= feeds != self.feeds.text;
         self.feeds.text = feeds;
         self.feeds.read_at = Some(Instant::now());
@@ -177,14 +187,28 @@ impl Tail {
             return Ok(Followed::Again);
         }
         self.end = end.max(self.seen);
-        let Some((last, _)) = entries.last() else { return Ok(Followed::Nothing) };
-        self.seen = *last;
+        match (until.or(entries.last().map(|(last, _)| *last)), entries.is_empty()) {
+            (None, _) => return Ok(Followed::Nothing),
+            (Some(seen), true) => {
+                self.seen = seen;
+                return Ok(Followed::Again);
+            }
+            (Some(seen), false) => self.seen = seen,
+        }
         Ok(Followed::Entries(entries))
+    }
+
+    /// A reply on its way is not to be taken for another.
+    fn forget_ahead(&mut self) {
+        if self.ahead.take().is_some() {
+            self.link.hang_up();
+        }
     }
 
     /// Reads the segment of `stretch`, which comes next. Nothing when somebody has begun to write
     /// meanwhile, or when it has nothing that was not seen.
     fn unpack(&mut self, stretch: Stretch) -> Result<Option<Vec<(Position, Entry)>>, RedisError> {
+        self.forget_ahead();
         let fetched = packed::fetch(&mut self.link, stretch)?;
         self.packed = fetched.packed;
         if fetched.newest.as_ref() != self.terms.last() {
@@ -212,27 +236,66 @@ impl Tail {
         Some(entries).filter(|entries| !entries.is_empty())
     }
 
+    /// Reads what comes next. Where many entries are known to be there, Redis gathers the range
+    /// after the next one while the next one is read.
     fn read(&mut self) -> Result<Exchange, RedisError> {
-        // Everything at the position that was seen counts as seen, whatever its term.
-        let after = format!("{}-{}", self.seen, u64::MAX);
+        let (seen, end) = (self.seen, self.end);
+        let asked = self.ahead.filter(|(from, _)| *from == seen);
+        if asked.is_none() {
+            self.forget_ahead();
+        }
+        let range = |after: Position| Some(after.plus(RANGE)).filter(|until| *until <= end);
+        let until = asked.map(|(_, until)| until).or_else(|| range(seen));
+        let ahead = until.and_then(|from| Some((from, range(from)?)));
         let patience = BLOCK.min(self.link.url().options.timeout / 2);
-        self.link.with(|connection, _, keys| {
-            let mut next = cmd("XREAD");
-            next.arg("COUNT").arg(BATCH_ENTRIES_MAX).arg("BLOCK").arg(patience.as_millis());
-            next.arg("STREAMS").arg(&keys.journal).arg(after);
-            let mut told = cmd("GET");
-            told.arg(&keys.feeds);
-            let (last, newest) = (last_of(&keys.journal), last_of(&keys.terms));
-            let requests = [next, last, newest, ask_packed(keys), told];
-            let [entries, last, newest, packed, told] = connection.requests(&requests)?;
-            let entries = read_stream(&entries)?;
+        let exchange = self.link.with(|connection, _, keys| {
+            if asked.is_none() {
+                let range = until.map(|until| between(keys, seen, until));
+                let next = range.unwrap_or_else(|| after(keys, seen, patience));
+                connection.send(&exchange_of(keys, next))?;
+            }
+            if let Some((from, until)) = ahead {
+                connection.send(&exchange_of(keys, between(keys, from, until)))?;
+            }
+            let [entries, last, newest, packed, feeds] = connection.replies()?;
+            let entries =
+                if until.is_some() { read_range(&entries) } else { read_stream(&entries) };
             let mut end = Position::START;
             entry::read_each(&last, |written| end = written.id.position)?;
             let newest = newest.array().first().and_then(term_of);
-            let (packed, feeds) = (Packed::of(&packed), told.bytes().map(<[u8]>::to_vec));
-            Ok(Exchange { entries, end, newest, packed, feeds })
-        })
+            let (packed, feeds) = (Packed::of(&packed), feeds.bytes().map(<[u8]>::to_vec));
+            Ok(Exchange { entries: entries?, until, end, newest, packed, feeds })
+        });
+        self.ahead = ahead;
+        if exchange.is_err() {
+            self.forget_ahead();
+        }
+        exchange
     }
+}
+
+/// The requests of one exchange: `next` first, then what tells whether it can be relied on, and
+/// what the leader tells of its feeds.
+fn exchange_of(keys: &Keys, next: Cmd) -> [Cmd; 5] {
+    let mut feeds = cmd("GET");
+    feeds.arg(&keys.feeds);
+    [next, last_of(&keys.journal), last_of(&keys.terms), ask_packed(keys), feeds]
+}
+
+/// The request for the entries after one position, up to another.
+fn between(keys: &Keys, after: Position, until: Position) -> Cmd {
+    let mut request = cmd("XRANGE");
+    request.arg(&keys.journal).arg(after.plus(1).get()).arg(until.get());
+    request
+}
+
+/// The request for whatever comes after a position. Everything at that position counts as seen,
+/// whatever its term.
+fn after(keys: &Keys, seen: Position, patience: Duration) -> Cmd {
+    let mut request = cmd("XREAD");
+    request.arg("COUNT").arg(BATCH_ENTRIES_MAX).arg("BLOCK").arg(patience.as_millis());
+    request.arg("STREAMS").arg(&keys.journal).arg(format!("{seen}-{}", u64::MAX));
+    request
 }
 
 /// The request for the last entry of a stream.
@@ -245,6 +308,8 @@ fn last_of(stream: &str) -> Cmd {
 /// What one exchange with Redis brings.
 struct Exchange {
     entries: Vec<(Position, Entry)>,
+    /// Up to here everything was read, when a range was asked for: its last entries may be erased.
+    until: Option<Position>,
     /// Where the journal ended.
     end: Position,
     /// The last term. Asked for after the entries: if one of them were of a later term, it would
@@ -259,17 +324,19 @@ struct Exchange {
 
 /// Reads the reply to `XREAD` on one stream.
 fn read_stream(reply: &Value) -> Result<Vec<(Position, Entry)>, RedisError> {
-    let mut entries = Vec::new();
     match reply.array() {
-        [] => {}
+        [] => Ok(Vec::new()),
         [stream] => {
             let [_, written] = stream.array() else { return Err(odd("stream")) };
-            entries.reserve(written.array().len());
-            entry::read_each(written, |Written { id, entry }| {
-                entries.push((id.position, entry));
-            })?;
+            read_range(written)
         }
-        _ => return Err(odd("number of streams")),
+        _ => Err(odd("number of streams")),
     }
+}
+
+/// Reads the reply to `XRANGE`.
+fn read_range(reply: &Value) -> Result<Vec<(Position, Entry)>, RedisError> {
+    let mut entries = Vec::with_capacity(reply.array().len());
+    entry::read_each(reply, |Written { id, entry }| entries.push((id.position, entry)))?;
     Ok(entries)
 }
