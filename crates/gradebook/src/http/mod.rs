@@ -7,6 +7,8 @@
 //!
 //! Invariant: nothing here writes, except through [`Reader::erase`]; no response depends on the
 //! `Host` header, the time or the host; no log names a student.
+//!
+//! [`Reader::erase`]: crate::reader::Reader::erase
 
 pub mod accept;
 pub mod access;
