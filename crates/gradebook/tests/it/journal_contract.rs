@@ -11,7 +11,7 @@ use gradebook::journal::{
 use gradebook_core::{Entry, ExamNumber, Position, Score, StudentId, Timestamp};
 use tempfile::TempDir;
 
-use crate::support::RedisServer;
+use crate::support::{RedisCluster, RedisServer};
 
 /// One place where a journal can be kept, empty at first.
 pub trait Engine {
@@ -81,6 +81,51 @@ fn valkey_keeps_the_contract() {
 #[test]
 fn a_packed_redis_keeps_the_contract() {
     keeps_the_contract(|| PackedRedis(RedisServer::start(&[])));
+}
+
+/// As it is, and with everything but the last entries packed after each append.
+#[test]
+fn a_cluster_keeps_the_contract() {
+    // No failover, however busy the machine is: nobody here would try again.
+    let cluster = RedisCluster::taking_for_dead_after("15000");
+    for packs in [false, true] {
+        keeps_the_contract(|| {
+            cluster.empty();
+            Clustered { cluster: &cluster, packs }
+        });
+    }
+}
+
+struct Clustered<'a> {
+    cluster: &'a RedisCluster,
+    packs: bool,
+}
+
+impl Clustered<'_> {
+    fn redis_journal(&self, writer: &str) -> (RedisJournal, RedisUrl) {
+        let url: RedisUrl = self.cluster.url().parse().unwrap();
+        (RedisJournal::open(url.clone(), writer.to_owned()).unwrap(), url)
+    }
+}
+
+impl Engine for Clustered<'_> {
+    fn open(&self) -> Box<dyn Journal> {
+        let (journal, url) = self.redis_journal("the writer");
+        if self.packs { Box::new(PackingJournal { journal, url }) } else { Box::new(journal) }
+    }
+
+    fn open_follower(&self) -> Option<Box<dyn Journal>> {
+        Some(Box::new(self.redis_journal("a follower").0))
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn kept_bytes(&self) -> Vec<u8> {
+        let primary = self.cluster.primary().expect("somebody has the gradebook");
+        [primary.unpacked(), primary.snapshot()].concat()
+    }
 }
 
 struct PackedRedis(RedisServer);

@@ -223,11 +223,16 @@ pub struct RedisCluster {
 impl RedisCluster {
     /// Forms a cluster that takes a node for dead after a second.
     pub fn start() -> Self {
+        Self::taking_for_dead_after("1000")
+    }
+
+    /// Forms a cluster that takes a node for dead after so many milliseconds of silence.
+    pub fn taking_for_dead_after(milliseconds: &str) -> Self {
         let settings = [
             "--cluster-enabled",
             "yes",
             "--cluster-node-timeout",
-            "1000",
+            milliseconds,
             "--repl-diskless-sync-delay",
             "0",
         ];
@@ -259,6 +264,13 @@ impl RedisCluster {
         let addresses: Vec<String> =
             self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("redis-cluster://{}", addresses.join(","))
+    }
+
+    /// Takes everything out that it keeps.
+    pub fn empty(&self) {
+        for node in &self.nodes {
+            node.cli(&["FLUSHALL"]); // replicas refuse, and follow
+        }
     }
 
     /// Where the gradebook `main` is at present.
